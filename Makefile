@@ -1,0 +1,77 @@
+# svc_ownership: services that own what is theirs, in PostgreSQL.
+#
+#   make                  build            make quickstart       see it run
+#   make install          install          make quickstart-stop  and stop it
+#   make installcheck     test a server    make test             every test there is
+#
+# quickstart, test, sanitize, matrix and bench install what they need from the
+# distribution's packages; the others expect pg_config and a compiler.
+
+EXTENSION    = svc_ownership
+EXTVERSION   = 0.1
+MODULE_big   = svc_ownership
+MODULES_CORE = args ddl expression extension guard protect relation sql
+MODULES_SERVICE = assign contract contract_check ownership provision query \
+               right role service status store
+MODULES_UPKEEP = body count_trigger counter delta retention updated_at updated_at_trigger \
+               upkeep
+
+OBJS         = src/svc_ownership.o \
+               $(MODULES_CORE:%=src/core/%.o) \
+               $(MODULES_SERVICE:%=src/service/%.o) \
+               $(MODULES_UPKEEP:%=src/upkeep/%.o)
+
+# The install script: the modules' parts in the order in which they build on
+# each other; events.sql last, since its triggers fire from then on
+SQL_PARTS    = src/core/core.sql \
+               src/service/service.sql src/service/contract.sql src/service/right.sql \
+               src/upkeep/upkeep.sql \
+               src/service/status.sql \
+               src/core/events.sql
+INSTALL_SQL  = $(EXTENSION)--$(EXTVERSION).sql
+
+DATA_built   = $(INSTALL_SQL)
+PG_CPPFLAGS  = -I$(srcdir)/src -DSVC_VERSION='"$(EXTVERSION)"' \
+               -DPGDLLEXPORT='__attribute__((visibility("default")))'
+PG_CFLAGS    = -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter \
+               -Wno-missing-field-initializers -Wno-sign-compare
+EXTRA_CLEAN  = $(wildcard src/*.d src/*/*.d)
+
+REGRESS      = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+ISOLATION    = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test/isolation --outputdir=output_iso
+
+PG_CONFIG   ?= pg_config
+PGXS        := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+
+.DEFAULT_GOAL := all
+
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+
+$(INSTALL_SQL): $(SQL_PARTS) Makefile
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; cat $(SQL_PARTS); } > $@
+
+# Objects and bitcode follow the headers they read, and this file's settings
+%.o %.bc: override CPPFLAGS += -MMD -MP -MF $@.d
+$(OBJS) $(OBJS:.o=.bc): Makefile
+-include $(wildcard src/*.d src/*/*.d)
+else
+all install installcheck clean:
+	@echo "PostgreSQL's server headers are missing: install them (Debian: postgresql-server-dev-15)," >&2
+	@echo "name another pg_config with PG_CONFIG=..., or let 'make quickstart' do all of it." >&2
+	@exit 1
+endif
+
+# Each does its own set-up, and works in a copy of this tree
+SCRIPTS_TO_RUN = quickstart quickstart-stop test bench sanitize matrix
+
+.PHONY: $(SCRIPTS_TO_RUN) tap lint
+$(SCRIPTS_TO_RUN):
+	@scripts/$@
+
+tap:
+	@scripts/test tap
+
+lint:
+	@scripts/test check

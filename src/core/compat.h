@@ -1,0 +1,87 @@
+/*
+ * compat.h: the newest PostgreSQL API, imitated on the older servers.
+ *
+ * No other file of the extension asks for PG_VERSION_NUM.
+ */
+#ifndef SVC_COMPAT_H
+#define SVC_COMPAT_H
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "commands/user.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+
+/*
+ * A role that owns a service must be reachable by a background worker and by
+ * no client.  17 can start a worker as a NOLOGIN role; before that the role
+ * needs LOGIN, and a connection limit of 0 keeps clients out (workers are not
+ * counted).
+ */
+#if PG_VERSION_NUM >= 170000
+#define SVC_OWNER_ROLE_OPTIONS "NOLOGIN"
+#else
+#define SVC_OWNER_ROLE_OPTIONS "LOGIN CONNECTION LIMIT 0"
+#endif
+
+/* 17 brought intervals without end */
+#if PG_VERSION_NUM >= 170000
+#define svc_interval_is_infinite(interval) INTERVAL_NOT_FINITE(interval)
+#else
+#define svc_interval_is_infinite(interval) false
+#endif
+
+/* 16 replaced the functions per object class by one for all classes */
+#if PG_VERSION_NUM < 160000
+static inline bool
+object_ownercheck(Oid classid, Oid objectid, Oid roleid)
+{
+	switch (classid)
+	{
+		case RelationRelationId:
+			return pg_class_ownercheck(objectid, roleid);
+		case NamespaceRelationId:
+			return pg_namespace_ownercheck(objectid, roleid);
+		case ProcedureRelationId:
+			return pg_proc_ownercheck(objectid, roleid);
+		default:
+			elog(ERROR, "unexpected object class %u", classid);
+			return false;
+	}
+}
+
+static inline AclResult
+object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
+{
+	switch (classid)
+	{
+		case DatabaseRelationId:
+			return pg_database_aclcheck(objectid, roleid, mode);
+		case NamespaceRelationId:
+			return pg_namespace_aclcheck(objectid, roleid, mode);
+		default:
+			elog(ERROR, "unexpected object class %u", classid);
+			return ACLCHECK_NOT_OWNER;
+	}
+}
+#endif
+
+/*
+ * May member hand out role?  Up to 15 CREATEROLE was enough for any role that
+ * is not a superuser; since 16 only ADMIN OPTION counts.
+ */
+static inline bool
+svc_may_administer_role(Oid member, Oid role)
+{
+	if (is_admin_of_role(member, role))
+		return true;
+#if PG_VERSION_NUM < 160000
+	return has_createrole_privilege(member) && !superuser_arg(role);
+#else
+	return false;
+#endif
+}
+
+#endif							/* SVC_COMPAT_H */

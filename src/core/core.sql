@@ -1,0 +1,41 @@
+-- core.sql: the two schemas, and what the whole extension stands on.
+--
+-- Schema svc is what people call, always written out; svc_triggers holds one
+-- function and is what services get at the end of their search_path.
+
+CREATE SCHEMA svc;
+CREATE SCHEMA svc_triggers;
+COMMENT ON SCHEMA svc IS 'svc_ownership: services and what they own; always write the schema out';
+COMMENT ON SCHEMA svc_triggers IS 'svc_ownership: trigger functions that migration files call without a schema';
+GRANT USAGE ON SCHEMA svc, svc_triggers TO PUBLIC;
+
+-- Triggers on the catalog tables, and event triggers (made last, in
+-- events.sql).  Nobody calls them otherwise.
+
+CREATE FUNCTION svc.guard_catalog() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_guard_catalog';
+COMMENT ON FUNCTION svc.guard_catalog() IS
+'Trigger on catalog tables: lets through the extension''s own functions and superusers. REVOKE alone would not stop a member of pg_write_all_data. Errors: 42501 anybody else.';
+
+CREATE FUNCTION svc.catalog_changed() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_catalog_changed';
+COMMENT ON FUNCTION svc.catalog_changed() IS
+'Trigger on catalog tables: makes every session forget what it remembers of them, one message a statement.';
+
+CREATE FUNCTION svc.service_changed() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_service_changed';
+COMMENT ON FUNCTION svc.service_changed() IS
+'Trigger on svc.service: opens the catalog to a service''s owner role, and closes it when the service goes or gets another.';
+
+CREATE FUNCTION svc.on_ddl() RETURNS event_trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_on_ddl';
+COMMENT ON FUNCTION svc.on_ddl() IS
+'Event trigger on ddl_command_end: follows renames, moves and partitions, grants rights on new objects, protects contracts. Errors: 55000 a published view was altered.';
+
+CREATE FUNCTION svc.on_drop() RETURNS event_trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_on_drop';
+COMMENT ON FUNCTION svc.on_drop() IS
+'Event trigger on sql_drop: forgets what was dropped, protects contracts. Errors: 2BP01 a published view was named by DROP.';
+
+REVOKE EXECUTE ON FUNCTION svc.guard_catalog, svc.catalog_changed, svc.service_changed, svc.on_ddl, svc.on_drop
+    FROM PUBLIC;

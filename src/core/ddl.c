@@ -1,0 +1,233 @@
+/*
+ * ddl.c: the extension's two event triggers.
+ *
+ * They fire for everybody's DDL, with the rights of whoever runs it.  So the
+ * handlers see a list of objects and switch to the extension's owner for what
+ * they write, and no failure in them reaches the user's command, unless a
+ * handler refuses that command on purpose.
+ */
+#include "core/svc.h"
+
+#include "catalog/namespace.h"
+#include "commands/event_trigger.h"
+#include "core/ddl.h"
+#include "core/extension.h"
+#include "core/protect.h"
+#include "core/sql.h"
+#include "executor/spi.h"
+
+#define MAX_HANDLERS 8
+
+static const DdlHandler *handlers[MAX_HANDLERS];
+static int	n_handlers = 0;
+
+SVC_FUNCTION(svc_on_ddl);
+SVC_FUNCTION(svc_on_drop);
+
+/* Add a module's handlers; called once a module when the library is loaded. */
+void
+svc_register_ddl_handler(const DdlHandler *handler)
+{
+	if (n_handlers == MAX_HANDLERS)
+		elog(ERROR, "too many DDL handlers");
+	handlers[n_handlers++] = handler;
+}
+
+/* Read the rows of the current result, with the columns of DdlObject, into memory of cxt. */
+static List *
+read_objects(uint64 rows, MemoryContext cxt)
+{
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	List	   *objects = NIL;
+
+	for (uint64 row = 0; row < rows; row++)
+	{
+		DdlObject  *object = palloc(sizeof(DdlObject));
+
+		object->class_id = svc_sql_oid_value(row, 1);
+		object->object_id = svc_sql_oid_value(row, 2);
+		object->sub_id = atoi(svc_sql_value(row, 3));
+		object->tag = svc_sql_value(row, 4);
+		object->type = svc_sql_value(row, 5);
+		object->schema = svc_sql_value(row, 6);
+		object->name = svc_sql_value(row, 7);
+		object->named = svc_sql_bool_value(row, 8);
+		objects = lappend(objects, object);
+	}
+	MemoryContextSwitchTo(old);
+	return objects;
+}
+
+/* The objects of a command; its plan is made once a session */
+typedef struct ObjectQuery
+{
+	const char *text;
+	SPIPlanPtr	plan;
+} ObjectQuery;
+
+/* Objects of CREATE EXTENSION scripts are the extension's business; GRANT has none */
+static ObjectQuery altered_objects = {
+	"SELECT classid, objid, objsubid, command_tag, object_type, schema_name, NULL::text, false"
+	"  FROM pg_catalog.pg_event_trigger_ddl_commands()"
+	" WHERE NOT in_extension AND objid IS NOT NULL"
+};
+
+static ObjectQuery dropped_objects = {
+	"SELECT classid, objid, objsubid, NULL::text, object_type, schema_name, object_name, original"
+	"  FROM pg_catalog.pg_event_trigger_dropped_objects()"
+	" WHERE NOT is_temporary"
+};
+
+/* The objects of the command that fired us, in the caller's memory context. */
+static List *
+collect_objects(ObjectQuery *query)
+{
+	SqlScope	scope;
+	List	   *objects;
+
+	svc_sql_begin(&scope, InvalidOid);
+	if (!query->plan)
+	{
+		SPIPlanPtr	plan = SPI_prepare(query->text, 0, NULL);
+
+		if (!plan || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare %s", query->text);
+		query->plan = plan;
+	}
+	if (SPI_execute_plan(query->plan, NULL, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not execute %s", query->text);
+	objects = read_objects(SPI_processed, scope.cxt);
+	svc_sql_end(&scope);
+	return objects;
+}
+
+/* The relations among some objects, or those of which a column is. */
+List *
+svc_ddl_relations(List *objects)
+{
+	List	   *relations = NIL;
+	ListCell   *cell;
+
+	foreach(cell, objects)
+		if (((DdlObject *) lfirst(cell))->class_id == RelationRelationId)
+			relations = list_append_unique_oid(relations, ((DdlObject *) lfirst(cell))->object_id);
+	return relations;
+}
+
+/* A command that the handlers follow */
+typedef struct Followed
+{
+	Node	   *command;
+	List	   *objects;
+} Followed;
+
+/* Let all handlers follow what was altered. */
+static void
+follow_altered(void *argument)
+{
+	Followed   *f = argument;
+
+	for (int i = 0; i < n_handlers; i++)
+		if (handlers[i]->follow_altered)
+			handlers[i]->follow_altered(f->command, f->objects);
+}
+
+/* Let all handlers follow what was dropped. */
+static void
+follow_dropped(void *argument)
+{
+	Followed   *f = argument;
+
+	for (int i = 0; i < n_handlers; i++)
+		if (handlers[i]->follow_dropped)
+			handlers[i]->follow_dropped(f->objects);
+}
+
+/* Follow a command; nobody's DDL fails because of our bookkeeping. */
+static void
+follow(ProtectedWork work, Node *command, List *objects)
+{
+	Followed	followed = {command, objects};
+
+	(void) svc_run_protected(work, &followed, SVC_EXTENSION " could not follow this command",
+							 "See SELECT * FROM svc.status().");
+}
+
+/* Refuse to be called as anything but the event trigger of the given event. */
+static EventTriggerData *
+check_event(FunctionCallInfo fcinfo, const char *event)
+{
+	EventTriggerData *data = (EventTriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo) || strcmp(data->event, event) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("this function can only be called by the event trigger of %s on %s",
+						SVC_EXTENSION, event)));
+	return data;
+}
+
+/*
+ * svc.on_ddl(): event trigger, ddl_command_end.
+ */
+Datum
+svc_on_ddl(PG_FUNCTION_ARGS)
+{
+	EventTriggerData *data = check_event(fcinfo, "ddl_command_end");
+	List	   *objects;
+
+	if (!OidIsValid(svc_extension_owner_missing_ok()) || svc_ddl_is_own())
+		PG_RETURN_NULL();
+	objects = collect_objects(&altered_objects);
+	for (int i = 0; i < n_handlers; i++)
+		if (handlers[i]->check_altered)
+			handlers[i]->check_altered(data->parsetree, objects);
+	follow(follow_altered, data->parsetree, objects);
+	PG_RETURN_NULL();
+}
+
+/*
+ * svc.on_drop(): event trigger, sql_drop.
+ */
+Datum
+svc_on_drop(PG_FUNCTION_ARGS)
+{
+	List	   *objects;
+
+	check_event(fcinfo, "sql_drop");
+	if (!OidIsValid(svc_extension_owner_missing_ok()))
+		PG_RETURN_NULL();
+	objects = collect_objects(&dropped_objects);
+	if (objects == NIL)
+		PG_RETURN_NULL();
+	if (!svc_ddl_is_own())
+		for (int i = 0; i < n_handlers; i++)
+			if (handlers[i]->check_dropped)
+				handlers[i]->check_dropped(objects);
+	follow(follow_dropped, NULL, objects);
+	PG_RETURN_NULL();
+}
+
+/*
+ * Is the DDL that fired us our own?  Our functions run theirs as the
+ * extension's owner inside a scope, as svc_is_own_write says; they leave
+ * things as they should be themselves.
+ */
+bool
+svc_ddl_is_own(void)
+{
+	return svc_is_own_write();
+}
+
+/*
+ * The table that a part of ALTER TABLE names besides its own (ATTACH and
+ * DETACH PARTITION, INHERIT and NO INHERIT), or InvalidOid.
+ */
+Oid
+svc_ddl_named_table(AlterTableCmd *cmd)
+{
+	RangeVar   *name = IsA(cmd->def, PartitionCmd) ? ((PartitionCmd *) cmd->def)->name
+		: castNode(RangeVar, cmd->def);
+
+	return RangeVarGetRelid(name, NoLock, true);
+}

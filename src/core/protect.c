@@ -1,0 +1,65 @@
+/*
+ * protect.c: work whose failure must not reach the user's command.
+ */
+#include "core/svc.h"
+
+#include "access/xact.h"
+#include "core/protect.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+/* Errors that mean the session is to stop: never turned into a warning. */
+static bool
+is_interruption(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION;
+}
+
+/* Turn the current error into a warning. */
+static void
+warn_instead(ErrorData *error, const char *failure, const char *hint)
+{
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("%s: %s", failure, error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 errhint("%s", hint)));
+}
+
+/*
+ * Do work in a subtransaction.  If it fails, what it did is undone, a warning
+ * says so, and false is returned.
+ */
+bool
+svc_run_protected(ProtectedWork work, void *argument, const char *failure, const char *hint)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool done = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(cxt);
+	PG_TRY();
+	{
+		work(argument);
+		ReleaseCurrentSubTransaction();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (is_interruption(error->sqlerrcode))
+			ReThrowError(error);
+		warn_instead(error, failure, hint);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
+	CurrentResourceOwner = owner;
+	return done;
+}

@@ -1,0 +1,12 @@
+/*
+ * protect.h: work whose failure must not reach the user's command.
+ */
+#ifndef SVC_PROTECT_H
+#define SVC_PROTECT_H
+
+typedef void (*ProtectedWork) (void *argument);
+
+extern bool svc_run_protected(ProtectedWork work, void *argument, const char *failure,
+							  const char *hint);
+
+#endif							/* SVC_PROTECT_H */

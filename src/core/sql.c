@@ -1,0 +1,271 @@
+/*
+ * sql.c: SQL run by the extension itself.
+ *
+ * Whoever calls us chose the search_path, and the objects it finds.  So every
+ * statement of ours runs inside a scope: a nested settings level with
+ * search_path = pg_catalog, pg_temp (the temporary schema last, or its tables
+ * would be found first), and, where the statement touches what its caller has
+ * no rights on, as another user.  A scope needs no cleaning up on error: the
+ * abort of the (sub)transaction restores settings, user and SPI.
+ */
+#include "core/svc.h"
+
+#include <stdarg.h>
+
+#include "catalog/pg_type.h"
+#include "core/sql.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#define SAFE_SEARCH_PATH "pg_catalog, pg_temp"
+
+/*
+ * Begin to run SQL, as the given user or, with InvalidOid, as the caller.
+ *
+ * SECURITY_LOCAL_USERID_CHANGE forbids SET ROLE inside, and tells the guard of
+ * the catalog tables that the write is ours.
+ */
+void
+svc_sql_begin(SqlScope *scope, Oid user)
+{
+	scope->cxt = CurrentMemoryContext;
+	GetUserIdAndSecContext(&scope->saved_user, &scope->saved_context);
+	if (OidIsValid(user))
+		SetUserIdAndSecContext(user, scope->saved_context | SECURITY_LOCAL_USERID_CHANGE);
+
+	scope->guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", SAFE_SEARCH_PATH, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	/* queries on catalogs look dear to the planner, and compiling them is */
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+/*
+ * End what svc_sql_begin began.  Values read from results are gone after this
+ * unless they were copied into the caller's memory context.
+ */
+void
+svc_sql_end(SqlScope *scope)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	AtEOXact_GUC(true, scope->guc_level);
+	SetUserIdAndSecContext(scope->saved_user, scope->saved_context);
+}
+
+/*
+ * For ALTER ROLE ... SET: the server does not let "role" be set, not even for
+ * later sessions, while the user is changed locally.  So that mark is lifted
+ * for as long as such statements take, which run no code of others.  Returns
+ * what svc_sql_close puts back.
+ */
+int
+svc_sql_open(void)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, context & ~SECURITY_LOCAL_USERID_CHANGE);
+	return context;
+}
+
+/* Put back what svc_sql_open lifted. */
+void
+svc_sql_close(int context)
+{
+	SetUserIdAndSecContext(GetUserId(), context);
+}
+
+/* A name parameter; NULL is SQL NULL. */
+SqlArg
+sql_name(const char *value)
+{
+	SqlArg		arg = {NAMEOID, (Datum) 0, value == NULL};
+
+	if (value)
+		arg.value = DirectFunctionCall1(namein, CStringGetDatum(value));
+	return arg;
+}
+
+/* A text parameter; NULL is SQL NULL. */
+SqlArg
+sql_text(const char *value)
+{
+	SqlArg		arg = {TEXTOID, (Datum) 0, value == NULL};
+
+	if (value)
+		arg.value = CStringGetTextDatum(value);
+	return arg;
+}
+
+/* An oid parameter; InvalidOid is SQL NULL. */
+SqlArg
+sql_oid(Oid value)
+{
+	return (SqlArg) {OIDOID, ObjectIdGetDatum(value), !OidIsValid(value)};
+}
+
+/* A regclass parameter; InvalidOid is SQL NULL. */
+SqlArg
+sql_regclass(Oid value)
+{
+	return (SqlArg) {REGCLASSOID, ObjectIdGetDatum(value), !OidIsValid(value)};
+}
+
+/* A regrole parameter; InvalidOid is SQL NULL. */
+SqlArg
+sql_regrole(Oid value)
+{
+	return (SqlArg) {REGROLEOID, ObjectIdGetDatum(value), !OidIsValid(value)};
+}
+
+/* A boolean parameter. */
+SqlArg
+sql_bool(bool value)
+{
+	return (SqlArg) {BOOLOID, BoolGetDatum(value), false};
+}
+
+/* An array parameter; NULL is SQL NULL. */
+SqlArg
+sql_array(ArrayType *value, Oid array_type)
+{
+	return (SqlArg) {array_type, PointerGetDatum(value), value == NULL};
+}
+
+/* A list of OIDs as an array parameter, of oid[] or one of its aliases. */
+SqlArg
+sql_oids(List *oids, Oid array_type)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(oids), 1));
+	int			n = 0;
+	ListCell   *cell;
+
+	foreach(cell, oids)
+		elements[n++] = ObjectIdGetDatum(lfirst_oid(cell));
+	return sql_array(construct_array(elements, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT),
+					 array_type);
+}
+
+/* A parameter of any other type, not NULL. */
+SqlArg
+sql_datum(Datum value, Oid type)
+{
+	return (SqlArg) {type, value, false};
+}
+
+/*
+ * Run one statement with parameters; returns the number of rows.
+ */
+uint64
+svc_sql_run(const char *query, const SqlArg *args, int nargs)
+{
+	Oid		   *types = palloc(sizeof(Oid) * Max(nargs, 1));
+	Datum	   *values = palloc(sizeof(Datum) * Max(nargs, 1));
+	char	   *nulls = palloc(Max(nargs, 1));
+	int			result;
+
+	for (int i = 0; i < nargs; i++)
+	{
+		types[i] = args[i].type;
+		values[i] = args[i].value;
+		nulls[i] = args[i].isnull ? 'n' : ' ';
+	}
+	result = SPI_execute_with_args(query, nargs, types, values, nulls, false, 0);
+	if (result < 0)
+		elog(ERROR, "%s: %s", SPI_result_code_string(result), query);
+	return SPI_processed;
+}
+
+/*
+ * Run one utility statement, which can take no parameters: the caller quotes
+ * every identifier and literal that it formats in.
+ */
+void
+svc_sql_do(const char *format, ...)
+{
+	StringInfoData statement;
+	int			needed;
+	int			result;
+
+	initStringInfo(&statement);
+	for (;;)
+	{
+		va_list		args;
+
+		va_start(args, format);
+		needed = appendStringInfoVA(&statement, format, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&statement, needed);
+	}
+	result = SPI_execute(statement.data, false, 0);
+	if (result < 0)
+		elog(ERROR, "%s: %s", SPI_result_code_string(result), statement.data);
+	pfree(statement.data);
+}
+
+/* A column of the last result as text, or NULL; lives as long as the scope. */
+char *
+svc_sql_value(uint64 row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+/* An oid-like column of the last result, InvalidOid for NULL. */
+Oid
+svc_sql_oid_value(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value;
+
+	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	return isnull ? InvalidOid : DatumGetObjectId(value);
+}
+
+/* A boolean column of the last result, false for NULL. */
+bool
+svc_sql_bool_value(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value;
+
+	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	return !isnull && DatumGetBool(value);
+}
+
+/*
+ * Run a query inside the caller's scope and add its rows to the result of a
+ * set-returning function that has begun one.
+ */
+void
+svc_sql_append(FunctionCallInfo fcinfo, const char *query, const SqlArg *args, int nargs)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	uint64		rows = svc_sql_run(query, args, nargs);
+	int			natts = SPI_tuptable->tupdesc->natts;
+	Datum	   *values = palloc(sizeof(Datum) * natts);
+	bool	   *nulls = palloc(sizeof(bool) * natts);
+
+	for (uint64 row = 0; row < rows; row++)
+	{
+		heap_deform_tuple(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, values, nulls);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+}
+
+/* Run a query inside the caller's scope: its rows are the function's result. */
+void
+svc_sql_report(FunctionCallInfo fcinfo, const char *query, const SqlArg *args, int nargs)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	svc_sql_append(fcinfo, query, args, nargs);
+}

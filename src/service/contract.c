@@ -1,0 +1,675 @@
+/*
+ * contract.c: what a service shows to others: publishing, and who may read.
+ *
+ * An entity is a view <service>_api.<entity> over one table, owned by the
+ * service's owner role.  Column names and types of the view are the promise;
+ * the server's own dependencies keep the table's columns in place, and an
+ * event trigger keeps hands off the view.
+ */
+#include "core/svc.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "core/args.h"
+#include "core/ddl.h"
+#include "core/expression.h"
+#include "core/extension.h"
+#include "core/relation.h"
+#include "core/sql.h"
+#include "executor/spi.h"
+#include "service/contract.h"
+#include "service/ownership.h"
+#include "service/right.h"
+#include "service/service.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/regproc.h"
+#include "utils/relcache.h"
+#include "utils/ruleutils.h"
+#include "utils/typcache.h"
+
+SVC_FUNCTION(svc_publish);
+SVC_FUNCTION(svc_unpublish);
+SVC_FUNCTION(svc_grant_contract);
+SVC_FUNCTION(svc_revoke_contract);
+
+/* An entity about to be published */
+typedef struct Proposal
+{
+	Service    *service;
+	char	   *entity;
+	Relation	rel;
+	char	   *key;
+	List	   *columns;		/* names, in the order of the view */
+	List	   *types;
+	char	   *filter;			/* as the server writes it, or NULL */
+	bool		replace;
+} Proposal;
+
+/* What is known of an entity that is published already */
+typedef struct Entity
+{
+	Oid			view;
+	char	   *key;
+	List	   *columns;
+	List	   *types;
+} Entity;
+
+/* A list of strings as an array of names or texts. */
+static ArrayType *
+string_array(List *strings, Oid type)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(strings), 1));
+	int			n = 0;
+	ListCell   *cell;
+	int16		length;
+	bool		by_value;
+	char		align;
+
+	foreach(cell, strings)
+		elements[n++] = type == NAMEOID
+			? DirectFunctionCall1(namein, CStringGetDatum(lfirst(cell)))
+			: CStringGetTextDatum(lfirst(cell));
+	get_typlenbyvalalign(type, &length, &by_value, &align);
+	return construct_array(elements, n, type, length, by_value, align);
+}
+
+/* Is the string in the list? */
+static bool
+contains_string(List *strings, const char *string)
+{
+	ListCell   *cell;
+
+	foreach(cell, strings)
+		if (strcmp(lfirst(cell), string) == 0)
+			return true;
+	return false;
+}
+
+/* The strings in one line. */
+static char *
+join_strings(List *strings)
+{
+	StringInfoData line;
+	ListCell   *cell;
+
+	initStringInfo(&line);
+	foreach(cell, strings)
+		appendStringInfo(&line, "%s%s", line.len ? ", " : "", (char *) lfirst(cell));
+	return line.data;
+}
+
+/* The strings of the first column of the last result. */
+static List *
+string_rows(uint64 rows)
+{
+	List	   *strings = NIL;
+
+	for (uint64 row = 0; row < rows; row++)
+		strings = lappend(strings, svc_sql_value(row, 1));
+	return strings;
+}
+
+/* The names of all columns of a relation. */
+static List *
+all_columns(Relation rel)
+{
+	List	   *columns = NIL;
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			columns = lappend(columns, pstrdup(NameStr(TupleDescAttr(desc, i)->attname)));
+	return columns;
+}
+
+/* The columns that the argument lists, or all. */
+static List *
+columns_arg(FunctionCallInfo fcinfo, int i, Relation rel)
+{
+	List	   *columns = NIL;
+	Datum	   *elements;
+	int			n;
+
+	if (PG_ARGISNULL(i))
+		return all_columns(rel);
+	elements = svc_arg_array(fcinfo, i, "columns", NAMEOID, MaxHeapAttributeNumber, &n);
+	for (int k = 0; k < n; k++)
+	{
+		char	   *column = pstrdup(NameStr(*DatumGetName(elements[k])));
+
+		svc_column_number(rel, column);
+		if (contains_string(columns, column))
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("column \"%s\" is named twice", column)));
+		columns = lappend(columns, column);
+	}
+	return columns;
+}
+
+/* The types of some columns, as SQL writes them; inside a scope, so qualified. */
+static List *
+types_of(Relation rel, List *columns)
+{
+	List	   *types = NIL;
+	ListCell   *cell;
+
+	foreach(cell, columns)
+	{
+		AttrNumber	number = svc_column_number(rel, lfirst(cell));
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), number - 1);
+
+		types = lappend(types, format_type_with_typemod(column->atttypid, column->atttypmod));
+	}
+	return types;
+}
+
+/* Refuse a key that could name two rows. */
+static void
+check_key(const Proposal *p)
+{
+	if (!svc_is_unique_key(p->rel, svc_column_number(p->rel, p->key)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FOREIGN_KEY),
+				 errmsg("column \"%s\" of relation \"%s\" is not a key", p->key,
+						RelationGetRelationName(p->rel)),
+				 errdetail("No unique index stands behind this column alone."),
+				 errhint("Make one: CREATE UNIQUE INDEX ON %s (%s).",
+						 svc_quote_relation(RelationGetRelid(p->rel)), quote_identifier(p->key))));
+	if (!contains_string(p->columns, p->key))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the key \"%s\" is not among the columns", p->key)));
+}
+
+/* Refuse a relation that is not the service's to show. */
+static void
+check_published_relation(const Proposal *p)
+{
+	NameData	owner;
+
+	if (ownership_is(RelationGetRelid(p->rel), p->service->name))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("relation \"%s\" does not belong to service \"%s\"",
+					RelationGetRelationName(p->rel), p->service->name),
+			 ownership_of(RelationGetRelid(p->rel), &owner) == OWNED_NOT
+			 ? errdetail("It belongs to no service.")
+			 : errdetail("It belongs to service \"%s\".", NameStr(owner)),
+			 errhint("svc.assign makes it the service's.")));
+}
+
+/* Refuse a condition that would run somebody's code with its readers' rights. */
+static void
+check_trusted(Node *condition)
+{
+	Oid			function = svc_find_untrusted_function(condition);
+
+	if (OidIsValid(function))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("function %s cannot be called in a contract",
+						format_procedure_qualified(function)),
+				 errdetail("It would run with the rights of whoever reads the contract."),
+				 errhint("Functions that belong to a superuser and are not volatile can be called; "
+						 "a generated column can hold the result of others.")));
+}
+
+/* Is the equality of the key's type safe to be looked up below a security barrier? */
+static bool
+has_leakproof_equality(Relation rel, const char *key)
+{
+	Oid			type = get_atttype(RelationGetRelid(rel), svc_column_number(rel, key));
+	Oid			operator = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+
+	return OidIsValid(operator) && get_func_leakproof(get_opcode(operator));
+}
+
+/* Say what a filter means for look-ups where it means something. */
+static void
+tell_about_barrier(const Proposal *p)
+{
+	if (p->filter && !has_leakproof_equality(p->rel, p->key))
+		ereport(NOTICE,
+				(errmsg("look-ups of \"%s\" by key will scan the whole table", p->entity),
+				 errdetail("With a filter the view is a security barrier, and the equality of the key's type is not leakproof."),
+				 errhint("Publish without a filter, or with a key of a type such as uuid, integer or text.")));
+}
+
+/* Names of the services that may read an entity (NULL: any of the service's). */
+static List *
+consumers_of(const char *service, const char *entity)
+{
+	return string_rows(svc_sql("SELECT DISTINCT consumer FROM svc.consumer"
+							   " WHERE service = $1 AND ($2 IS NULL OR entity IS NULL OR entity = $2)"
+							   " ORDER BY 1",
+							   sql_name(service), sql_name(entity)));
+}
+
+/* The elements of an array column of the last result. */
+static List *
+array_value(uint64 row, int column, Oid type)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	List	   *strings = NIL;
+	Datum	   *elements;
+	int			n;
+	int16		length;
+	bool		by_value;
+	char		align;
+
+	get_typlenbyvalalign(type, &length, &by_value, &align);
+	deconstruct_array(DatumGetArrayTypeP(value), type, length, by_value, align, &elements, NULL, &n);
+	for (int i = 0; i < n; i++)
+		strings = lappend(strings, type == NAMEOID ? pstrdup(NameStr(*DatumGetName(elements[i])))
+						  : TextDatumGetCString(elements[i]));
+	return strings;
+}
+
+/* The entity of a name, or NULL.  Inside a scope of the extension's owner. */
+static Entity *
+find_entity(const Service *service, const char *name)
+{
+	Entity	   *entity;
+
+	if (svc_sql("SELECT view::pg_catalog.oid, key, columns, types FROM svc.entity"
+				" WHERE service = $1 AND entity = $2",
+				sql_name(service->name), sql_name(name)) == 0)
+		return NULL;
+	entity = palloc(sizeof(Entity));
+	entity->view = svc_sql_oid_value(0, 1);
+	entity->key = svc_sql_value(0, 2);
+	entity->columns = array_value(0, 3, NAMEOID);
+	entity->types = array_value(0, 4, TEXTOID);
+	return entity;
+}
+
+/* The entity of a name. */
+static Entity *
+get_entity(const Service *service, const char *name)
+{
+	Entity	   *entity = find_entity(service, name);
+
+	if (!entity)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("service \"%s\" does not publish \"%s\"", service->name, name),
+				 errhint("SELECT * FROM svc.entities lists what is published.")));
+	return entity;
+}
+
+/* Make the service's contract schema where it is missing. */
+static void
+make_contract_schema(const Service *service)
+{
+	char	   *schema = service_contract_schema(service->name);
+	Oid			oid = get_namespace_oid(schema, true);
+
+	if (!OidIsValid(oid))
+		svc_sql_do("CREATE SCHEMA %s AUTHORIZATION %s", quote_identifier(schema),
+				   quote_identifier(svc_role_name(service->owner)));
+	else if (!object_ownercheck(NamespaceRelationId, oid, service->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_SCHEMA),
+				 errmsg("schema \"%s\" already exists, and is not the service's", schema),
+				 errhint("The contract of service \"%s\" needs this name: ALTER SCHEMA %s OWNER TO %s, or rename it.",
+						 service->name, quote_identifier(schema),
+						 quote_identifier(svc_role_name(service->owner)))));
+}
+
+/* Append the columns of a publication, each of the table's with its alias. */
+static char *
+select_list(List *columns)
+{
+	StringInfoData list;
+	ListCell   *cell;
+
+	initStringInfo(&list);
+	foreach(cell, columns)
+		appendStringInfo(&list, "%st.%s", list.len ? ", " : "", quote_identifier(lfirst(cell)));
+	return list.data;
+}
+
+/* Make the view, or replace it; returns its OID. */
+static Oid
+make_view(const Proposal *p, bool replace)
+{
+	char	   *view = quote_qualified_identifier(service_contract_schema(p->service->name), p->entity);
+
+	svc_sql_do("CREATE %sVIEW %s%s AS SELECT %s FROM %s t%s%s%s",
+			   replace ? "OR REPLACE " : "", view,
+			   p->filter ? " WITH (security_barrier)" : "",
+			   select_list(p->columns), svc_quote_relation(RelationGetRelid(p->rel)),
+			   p->filter ? " WHERE (" : "", p->filter ? p->filter : "", p->filter ? "\n)" : "");
+	svc_sql_do("ALTER VIEW %s OWNER TO %s", view, quote_identifier(svc_role_name(p->service->owner)));
+	return get_relname_relid(p->entity,
+							 get_namespace_oid(service_contract_schema(p->service->name), false));
+}
+
+/* Write the entity's row. */
+static void
+register_entity(const Proposal *p, Oid view)
+{
+	svc_sql("INSERT INTO svc.entity (service, entity, view, relation, key, columns, types, filter)"
+			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+			" ON CONFLICT (service, entity) DO UPDATE"
+			"   SET view = EXCLUDED.view, relation = EXCLUDED.relation, key = EXCLUDED.key,"
+			"       columns = EXCLUDED.columns, types = EXCLUDED.types, filter = EXCLUDED.filter",
+			sql_name(p->service->name), sql_name(p->entity), sql_regclass(view),
+			sql_regclass(RelationGetRelid(p->rel)), sql_name(p->key),
+			sql_array(string_array(p->columns, NAMEOID), NAMEARRAYOID),
+			sql_array(string_array(p->types, TEXTOID), TEXTARRAYOID),
+			sql_text(p->filter));
+	right_mend(p->service->name, list_make1_oid(view));
+}
+
+/* Refuse a change that consumers would notice: a column less, or of another type. */
+static void
+check_compatible(const Proposal *p, const Entity *before, List *consumers)
+{
+	ListCell   *column;
+	ListCell   *type;
+
+	if (strcmp(p->key, before->key) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot change the key of published entity \"%s\"", p->entity),
+				 errdetail("It is read by: %s.", join_strings(consumers)),
+				 errhint("Publish it under another name, and unpublish this one when nobody reads it.")));
+	forboth(column, before->columns, type, before->types)
+	{
+		const char *now = NULL;
+		ListCell   *new_column;
+		ListCell   *new_type;
+
+		forboth(new_column, p->columns, new_type, p->types)
+			if (strcmp(lfirst(new_column), lfirst(column)) == 0)
+				now = lfirst(new_type);
+		if (!now || strcmp(now, lfirst(type)) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					 errmsg("cannot %s column \"%s\" of published entity \"%s\"",
+							now ? "change the type of" : "take away", (char *) lfirst(column), p->entity),
+					 errdetail("It is read by: %s.", join_strings(consumers)),
+					 errhint("Publish it under another name, and unpublish this one when nobody reads it.")));
+	}
+}
+
+/* Put the columns that were there before first, as CREATE OR REPLACE VIEW wants them. */
+static void
+keep_column_order(Proposal *p, const Entity *before)
+{
+	List	   *columns = list_copy(before->columns);
+	ListCell   *cell;
+
+	foreach(cell, p->columns)
+		if (!contains_string(columns, lfirst(cell)))
+			columns = lappend(columns, lfirst(cell));
+	p->columns = columns;
+	p->types = types_of(p->rel, columns);
+}
+
+/* Publish what was not published, or replace what may be. */
+static void
+publish(Proposal *p)
+{
+	Entity	   *before = find_entity(p->service, p->entity);
+	List	   *consumers;
+
+	if (before && !p->replace)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("service \"%s\" already publishes \"%s\"", p->service->name, p->entity),
+				 errhint("Give replace => true to change it.")));
+	make_contract_schema(p->service);
+	if (!before)
+	{
+		register_entity(p, make_view(p, false));
+		return;
+	}
+	consumers = consumers_of(p->service->name, p->entity);
+	if (consumers != NIL)
+	{
+		check_compatible(p, before, consumers);
+		keep_column_order(p, before);
+	}
+	else if (get_rel_name(before->view))
+		svc_sql_do("DROP VIEW %s", svc_quote_relation(before->view));
+	register_entity(p, make_view(p, consumers != NIL));
+}
+
+/*
+ * svc.publish(service, entity, relation, key, columns, filter, replace)
+ */
+Datum
+svc_publish(PG_FUNCTION_ARGS)
+{
+	Proposal p = {0};
+	char	   *filter;
+	Node	   *condition = NULL;
+	SqlScope	scope;
+
+	svc_check_writable("svc.publish()");
+	p.service = service_arg(fcinfo, 0);
+	p.entity = svc_arg_name(fcinfo, 1, "entity");
+	p.rel = svc_open_relation_arg(fcinfo, 2, "relation", AccessShareLock);
+	p.key = svc_arg_name(fcinfo, 3, "key");
+	check_published_relation(&p);
+	p.columns = columns_arg(fcinfo, 4, p.rel);
+	filter = svc_arg_text_or_null(fcinfo, 5, "filter");
+	p.replace = svc_arg_bool(fcinfo, 6, "replace");
+	check_key(&p);
+	if (filter)
+	{
+		condition = svc_parse_condition(p.rel, filter, "filter");
+		check_trusted(condition);
+	}
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	p.types = types_of(p.rel, p.columns);
+	if (condition)
+		p.filter = svc_deparse_condition(p.rel, condition);
+	publish(&p);
+	svc_sql_end(&scope);
+	tell_about_barrier(&p);
+	relation_close(p.rel, NoLock);
+	PG_RETURN_VOID();
+}
+
+/*
+ * svc.unpublish(service, entity, force)
+ */
+Datum
+svc_unpublish(PG_FUNCTION_ARGS)
+{
+	Service    *service;
+	char	   *name;
+	bool		force;
+	Entity	   *entity;
+	List	   *consumers;
+	ListCell   *cell;
+	SqlScope	scope;
+
+	svc_check_writable("svc.unpublish()");
+	service = service_arg(fcinfo, 0);
+	name = svc_arg_name(fcinfo, 1, "entity");
+	force = svc_arg_bool(fcinfo, 2, "force");
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	entity = get_entity(service, name);
+	consumers = consumers_of(service->name, name);
+	if (consumers != NIL && !force)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot unpublish \"%s\" because other services may read it", name),
+				 errdetail("They are: %s.", join_strings(consumers)),
+				 errhint("Take it back with svc.revoke_contract, or give force => true.")));
+	svc_sql("DELETE FROM svc.entity WHERE service = $1 AND entity = $2",
+			sql_name(service->name), sql_name(name));
+	svc_sql("DELETE FROM svc.consumer WHERE service = $1 AND entity = $2",
+			sql_name(service->name), sql_name(name));
+	foreach(cell, consumers)
+		right_take_back(lfirst(cell), list_make1_oid(entity->view), true);
+	if (get_rel_name(entity->view))
+		svc_sql_do("DROP VIEW %s", svc_quote_relation(entity->view));
+	svc_sql_end(&scope);
+	PG_RETURN_VOID();
+}
+
+/* The views of a service's contract. */
+static List *
+views_of(const char *service)
+{
+	uint64		rows = svc_sql("SELECT view::pg_catalog.oid FROM svc.entity WHERE service = $1",
+							   sql_name(service));
+	List	   *views = NIL;
+
+	for (uint64 row = 0; row < rows; row++)
+		views = lappend_oid(views, svc_sql_oid_value(row, 1));
+	return views;
+}
+
+/* Grant a service's contract to everybody who was promised it. */
+static void
+grant_views(const char *service)
+{
+	List	   *views = views_of(service);
+
+	if (views != NIL)
+		right_mend(service, views);
+}
+
+/*
+ * svc.grant_contract(service, consumer, entity)
+ */
+Datum
+svc_grant_contract(PG_FUNCTION_ARGS)
+{
+	Service    *service;
+	char	   *consumer;
+	char	   *entity;
+	SqlScope	scope;
+
+	svc_check_writable("svc.grant_contract()");
+	service = service_arg(fcinfo, 0);
+	consumer = svc_arg_name(fcinfo, 1, "consumer");
+	entity = svc_arg_name_or_null(fcinfo, 2, "entity");
+	if (strcmp(service->name, consumer) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("service \"%s\" cannot be its own consumer", consumer)));
+	if (!service_lookup(consumer, true))
+		ereport(NOTICE,
+				(errmsg("service \"%s\" is not in this database", consumer),
+				 errdetail("The grant is recorded, and takes effect when the service comes.")));
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	if (entity)
+		get_entity(service, entity);
+	svc_sql("INSERT INTO svc.consumer (service, entity, consumer) VALUES ($1, $2, $3)"
+			" ON CONFLICT DO NOTHING",
+			sql_name(service->name), sql_name(entity), sql_name(consumer));
+	grant_views(service->name);
+	svc_sql_end(&scope);
+	PG_RETURN_VOID();
+}
+
+/* Explain why there was nothing to take back. */
+static void
+raise_not_granted(const Service *service, const char *consumer, const char *entity)
+{
+	if (entity && svc_sql("SELECT 1 FROM svc.consumer"
+						  " WHERE service = $1 AND consumer = $2 AND entity IS NULL",
+						  sql_name(service->name), sql_name(consumer)) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("service \"%s\" was granted all entities of \"%s\"", consumer, service->name),
+				 errhint("Take back all of them, and grant the others one by one.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("service \"%s\" was not granted %s%s%s of \"%s\"", consumer,
+					entity ? "\"" : "", entity ? entity : "the contract", entity ? "\"" : "",
+					service->name),
+			 errhint("SELECT * FROM svc.consumers lists who was granted what.")));
+}
+
+/*
+ * svc.revoke_contract(service, consumer, entity)
+ */
+Datum
+svc_revoke_contract(PG_FUNCTION_ARGS)
+{
+	Service    *service;
+	char	   *consumer;
+	char	   *entity;
+	SqlScope	scope;
+
+	svc_check_writable("svc.revoke_contract()");
+	service = service_arg(fcinfo, 0);
+	consumer = svc_arg_name(fcinfo, 1, "consumer");
+	entity = svc_arg_name_or_null(fcinfo, 2, "entity");
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	if (svc_sql("DELETE FROM svc.consumer"
+				" WHERE service = $1 AND consumer = $2 AND ($3 IS NULL OR entity = $3) RETURNING 1",
+				sql_name(service->name), sql_name(consumer), sql_name(entity)) == 0)
+		raise_not_granted(service, consumer, entity);
+	right_take_back(consumer, views_of(service->name), true);
+	svc_sql_end(&scope);
+	PG_RETURN_VOID();
+}
+
+/* A service came: it gets what it was promised before. */
+void
+contract_welcome_consumer(const char *consumer)
+{
+	List	   *services = string_rows(svc_sql("SELECT DISTINCT service FROM svc.consumer WHERE consumer = $1",
+											   sql_name(consumer)));
+	ListCell   *cell;
+
+	foreach(cell, services)
+		grant_views(lfirst(cell));
+}
+
+/* A service goes: what it was granted is taken back. */
+void
+contract_forget_consumer(const char *consumer)
+{
+	List	   *services = string_rows(svc_sql("DELETE FROM svc.consumer WHERE consumer = $1 RETURNING service",
+											   sql_name(consumer)));
+	ListCell   *cell;
+
+	foreach(cell, services)
+		right_take_back(consumer, views_of(lfirst(cell)), true);
+}
+
+/*
+ * Refuse to let a service go while others read its contract.  A consumer in
+ * another database cannot be asked, and counts unless forced.
+ */
+void
+contract_check_no_consumers(const Service *service, bool force)
+{
+	List	   *consumers = string_rows(svc_sql("SELECT DISTINCT c.consumer FROM svc.consumer c"
+												" WHERE c.service = $1"
+												"   AND (NOT $2 OR EXISTS (SELECT 1 FROM svc.service s WHERE s.service = c.consumer))"
+												" ORDER BY 1",
+												sql_name(service->name), sql_bool(force)));
+
+	if (consumers != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop service \"%s\" because other services may read its contract",
+						service->name),
+				 errdetail("They are: %s.", join_strings(consumers)),
+				 errhint("Take it back with svc.revoke_contract; force => true passes over services that are not in this database.")));
+}

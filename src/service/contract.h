@@ -1,0 +1,15 @@
+/*
+ * contract.h: what a service shows to others.
+ */
+#ifndef SVC_CONTRACT_H
+#define SVC_CONTRACT_H
+
+#include "service/service.h"
+
+extern void ContractInit(void);
+
+extern void contract_check_no_consumers(const Service *service, bool force);
+extern void contract_welcome_consumer(const char *consumer);
+extern void contract_forget_consumer(const char *consumer);
+
+#endif							/* SVC_CONTRACT_H */

@@ -1,0 +1,453 @@
+/*
+ * contract_check.c: is what is published still what was published?
+ *
+ * An event trigger keeps hands off the views of contracts; what gets past it
+ * (DROP ... CASCADE, event triggers switched off) svc.check_contracts finds.
+ */
+#include "core/svc.h"
+
+#include "access/genam.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "core/args.h"
+#include "core/ddl.h"
+#include "core/expression.h"
+#include "core/extension.h"
+#include "core/relation.h"
+#include "core/sql.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "nodes/parsenodes.h"
+#include "nodes/primnodes.h"
+#include "rewrite/rewriteHandler.h"
+#include "service/contract.h"
+#include "service/ownership.h"
+#include "service/service.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+
+SVC_FUNCTION(svc_check_contracts);
+SVC_FUNCTION(svc_export_contract);
+
+/* Columns of svc.entity, in the order of its definition */
+enum
+{
+	COL_SERVICE = 1,
+	COL_ENTITY,
+	COL_VIEW,
+	COL_RELATION
+};
+
+/* One entity that is looked at */
+typedef struct Check
+{
+	ReturnSetInfo *result;		/* NULL: problems become warnings */
+	char	   *service;
+	char	   *entity;
+	Oid			view;
+	Oid			relation;
+	char	   *key;
+	List	   *columns;		/* "name" and "type" in turn */
+	Datum		consumers;
+} Check;
+
+/* Report one problem. */
+static void
+report(const Check *c, const char *problem, const char *detail)
+{
+	Datum		values[5];
+	bool		nulls[5] = {false};
+
+	if (!c->result)
+	{
+		ereport(WARNING,
+				(errmsg("entity \"%s\" of service \"%s\": %s", c->entity, c->service, problem),
+				 errdetail_internal("%s", detail),
+				 errhint("svc.check_contracts() lists who would break.")));
+		return;
+	}
+	values[0] = DirectFunctionCall1(namein, CStringGetDatum(c->service));
+	values[1] = DirectFunctionCall1(namein, CStringGetDatum(c->entity));
+	values[2] = CStringGetTextDatum(problem);
+	values[3] = CStringGetTextDatum(detail);
+	values[4] = c->consumers;
+	tuplestore_putvalues(c->result->setResult, c->result->setDesc, values, nulls);
+}
+
+/* Compare a column of the view with what was published. */
+static void
+check_column(const Check *c, const char *column, const char *type)
+{
+	AttrNumber	number = get_attnum(c->view, column);
+	Oid			now;
+	int32		typmod;
+	Oid			collation;
+	char	   *name;
+
+	if (number == InvalidAttrNumber)
+	{
+		report(c, "column missing", psprintf("column %s of type %s is gone", quote_identifier(column), type));
+		return;
+	}
+	get_atttypetypmodcoll(c->view, number, &now, &typmod, &collation);
+	name = format_type_with_typemod(now, typmod);
+	if (strcmp(name, type) != 0)
+		report(c, "column type changed",
+			   psprintf("column %s is of type %s, and was published as %s",
+						quote_identifier(column), name, type));
+}
+
+/* The relation of a range table entry, or InvalidOid. */
+static Oid
+entry_relation(Query *query, int index)
+{
+	RangeTblEntry *entry = list_nth_node(RangeTblEntry, query->rtable, index - 1);
+
+	return entry->rtekind == RTE_RELATION ? entry->relid : InvalidOid;
+}
+
+/*
+ * The column of the published table that is the key of the view, or 0: names
+ * may differ, since a column can be renamed below a view.
+ */
+static AttrNumber
+key_below_view(const Check *c, Query *query)
+{
+	ListCell   *cell;
+
+	foreach(cell, query->targetList)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, cell);
+		Var		   *var = (Var *) entry->expr;
+
+		if (strcmp(entry->resname, c->key) == 0 && IsA(var, Var) &&
+			entry_relation(query, var->varno) == c->relation)
+			return var->varattno;
+	}
+	return InvalidAttrNumber;
+}
+
+/* Look at the published table, and at what the view makes of it. */
+static void
+check_below_view(const Check *c)
+{
+	Relation	view = relation_open(c->view, AccessShareLock);
+	Query	   *query = get_view_query(view);
+	AttrNumber	key = key_below_view(c, query);
+	Oid			function = svc_find_untrusted_function((Node *) query);
+	Relation	rel = try_relation_open(c->relation, AccessShareLock);
+
+	if (!rel)
+		report(c, "relation missing", psprintf("relation with OID %u is gone", c->relation));
+	else
+	{
+		if (!ownership_is(c->relation, c->service))
+			report(c, "relation not owned",
+				   psprintf("%s does not belong to the service", svc_quote_relation(c->relation)));
+		if (key == InvalidAttrNumber || !svc_is_unique_key(rel, key))
+			report(c, "key not unique",
+				   psprintf("no unique index stands behind column %s", quote_identifier(c->key)));
+		relation_close(rel, AccessShareLock);
+	}
+	if (OidIsValid(function))
+		report(c, "unsafe function",
+			   psprintf("%s runs with the rights of whoever reads the contract",
+						format_procedure_qualified(function)));
+	relation_close(view, AccessShareLock);
+}
+
+/* Look at one entity. */
+static void
+check_entity(const Check *c)
+{
+	ListCell   *cell;
+
+	if (get_rel_relkind(c->view) != RELKIND_VIEW)
+	{
+		report(c, "view missing",
+			   psprintf("view %s is gone; svc.publish(..., replace => true) makes it again",
+						quote_qualified_identifier(service_contract_schema(c->service), c->entity)));
+		return;
+	}
+	for (cell = list_head(c->columns); cell; cell = lnext(c->columns, lnext(c->columns, cell)))
+		check_column(c, lfirst(cell), lfirst(lnext(c->columns, cell)));
+	check_below_view(c);
+}
+
+/* The names and types of an entity's columns, in turn. */
+static List *
+column_list(const char *service, const char *entity)
+{
+	List	   *columns = NIL;
+	uint64		rows = svc_sql("SELECT c.name, c.type FROM svc.entity e"
+							   " CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(e.columns), pg_catalog.unnest(e.types)) c (name, type)"
+							   " WHERE e.service = $1 AND e.entity = $2",
+							   sql_name(service), sql_name(entity));
+
+	for (uint64 row = 0; row < rows; row++)
+		columns = lappend(lappend(columns, svc_sql_value(row, 1)), svc_sql_value(row, 2));
+	return columns;
+}
+
+/* The entities that a role may ask about; of one published relation, if one is given. */
+static List *
+entities_to_check(ReturnSetInfo *result, Oid caller, Oid relation)
+{
+	List	   *checks = NIL;
+	uint64		rows = svc_sql("SELECT e.service, e.entity, e.view::pg_catalog.oid, e.relation::pg_catalog.oid, e.key,"
+							   "       ARRAY(SELECT DISTINCT c.consumer FROM svc.consumer c"
+							   "              WHERE c.service = e.service AND (c.entity IS NULL OR c.entity = e.entity)"
+							   "              ORDER BY 1)"
+							   "  FROM svc.entity e JOIN svc.service s ON s.service = e.service"
+							   " WHERE pg_catalog.pg_has_role($1, s.owner, 'MEMBER')"
+							   "   AND ($2 IS NULL OR e.relation = $2)"
+							   " ORDER BY e.service, e.entity",
+							   sql_oid(caller), sql_oid(relation));
+
+	for (uint64 row = 0; row < rows; row++)
+	{
+		Check	   *c = palloc0(sizeof(Check));
+		bool		isnull;
+
+		c->result = result;
+		c->service = svc_sql_value(row, 1);
+		c->entity = svc_sql_value(row, 2);
+		c->view = svc_sql_oid_value(row, 3);
+		c->relation = svc_sql_oid_value(row, 4);
+		c->key = svc_sql_value(row, 5);
+		c->consumers = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 6, &isnull);
+		checks = lappend(checks, c);
+	}
+	return checks;
+}
+
+/* Look at all entities, or those of one relation.  Inside a scope of the extension's owner. */
+static void
+check_entities(ReturnSetInfo *result, Oid caller, Oid relation)
+{
+	ListCell   *cell;
+
+	foreach(cell, entities_to_check(result, caller, relation))
+	{
+		Check	   *c = lfirst(cell);
+
+		c->columns = column_list(c->service, c->entity);
+		check_entity(c);
+	}
+}
+
+/*
+ * svc.check_contracts() → entities that are not what was published.
+ */
+Datum
+svc_check_contracts(PG_FUNCTION_ARGS)
+{
+	SqlScope	scope;
+
+	InitMaterializedSRF(fcinfo, 0);
+	svc_sql_begin(&scope, svc_extension_owner());
+	check_entities((ReturnSetInfo *) fcinfo->resultinfo, scope.saved_user, InvalidOid);
+	svc_sql_end(&scope);
+	PG_RETURN_NULL();
+}
+
+/*
+ * svc.export_contract(service) → a script.
+ */
+Datum
+svc_export_contract(PG_FUNCTION_ARGS)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Service    *service = service_arg(fcinfo, 0);
+	char	   *script;
+	text	   *result;
+	MemoryContext old;
+	SqlScope	scope;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	if (svc_sql("SELECT pg_catalog.count(v.oid) = pg_catalog.count(*) AND pg_catalog.count(*) > 0"
+				"  FROM svc.entity e LEFT JOIN pg_catalog.pg_class v ON v.oid = e.view WHERE e.service = $1",
+				sql_name(service->name)) == 1 && !svc_sql_bool_value(0, 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("service \"%s\" has no contract to export", service->name),
+				 errdetail("It publishes nothing, or the view of an entity is missing."),
+				 errhint("See svc.entities and svc.check_contracts().")));
+	svc_sql("SELECT pg_catalog.string_agg(statement, E'\\n' ORDER BY step, rank, statement)"
+			"  FROM svc.contract_script WHERE service = $1",
+			sql_name(service->name));
+	script = svc_sql_value(0, 1);
+	old = MemoryContextSwitchTo(cxt);
+	result = cstring_to_text(script);
+	MemoryContextSwitchTo(old);
+	svc_sql_end(&scope);
+	PG_RETURN_TEXT_P(result);
+}
+
+/* The service and entity whose view this is, and its consumers, or NULL. */
+static Check *
+entity_of_view(Oid view)
+{
+	Oid			relid = svc_catalog_relation("entity");
+	Relation	rel;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	Check	   *c = NULL;
+	bool		isnull;
+
+	if (!OidIsValid(relid))
+		return NULL;
+	rel = table_open(relid, AccessShareLock);
+	ScanKeyInit(&key, COL_VIEW, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(view));
+	scan = systable_beginscan(rel, svc_catalog_relation("entity_view_key"), true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		TupleDesc	desc = RelationGetDescr(rel);
+
+		c = palloc0(sizeof(Check));
+		c->service = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_SERVICE, desc, &isnull))));
+		c->entity = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_ENTITY, desc, &isnull))));
+		c->view = view;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return c;
+}
+
+/* Refuse to rename a contract schema by other means than ours. */
+static void
+check_schema_rename(const char *schema)
+{
+	Service    *service = service_of_schema(schema);
+
+	if (service && strcmp(schema, service_contract_schema(service->name)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot rename schema \"%s\": it is the contract schema of service \"%s\"",
+						schema, service->name),
+				 errhint("svc.alter_service(..., new_name => ...) renames both.")));
+}
+
+/* Refuse to let a published view be changed by other means than ours. */
+static void
+check_altered(Node *command, List *objects)
+{
+	ListCell   *cell;
+
+	foreach(cell, objects)
+	{
+		DdlObject  *object = lfirst(cell);
+		Check	   *c;
+
+		if (object->class_id != RelationRelationId)
+			continue;
+		c = entity_of_view(object->object_id);
+		if (c)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("cannot alter view %s because service \"%s\" publishes it",
+							quote_qualified_identifier(service_contract_schema(c->service), c->entity),
+							c->service),
+					 errhint("svc.publish(..., replace => true) changes it.")));
+	}
+	if (command && IsA(command, RenameStmt) && ((RenameStmt *) command)->renameType == OBJECT_SCHEMA)
+		check_schema_rename(((RenameStmt *) command)->subname);
+}
+
+/* Refuse a DROP that names a published view or its schema. */
+static void
+check_dropped(List *objects)
+{
+	ListCell   *cell;
+	bool		by_schema = false;
+
+	foreach(cell, objects)
+	{
+		DdlObject  *object = lfirst(cell);
+
+		by_schema |= object->named && object->class_id == NamespaceRelationId;
+	}
+	foreach(cell, objects)
+	{
+		DdlObject  *object = lfirst(cell);
+		Check	   *c;
+
+		if (object->class_id != RelationRelationId || object->sub_id != 0 ||
+			(!object->named && !by_schema))
+			continue;
+		c = entity_of_view(object->object_id);
+		if (c)
+			ereport(ERROR,
+					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					 errmsg("cannot drop view %s because service \"%s\" publishes it",
+							quote_qualified_identifier(object->schema, object->name), c->service),
+					 errhint("svc.unpublish takes it out of the contract.")));
+	}
+}
+
+/* Warn of what is wrong with the entities of a relation, or with all. */
+static void
+warn_of_problems(Oid relation)
+{
+	SqlScope	scope;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	check_entities(NULL, svc_extension_owner(), relation);
+	svc_sql_end(&scope);
+}
+
+/* A published table went elsewhere: say what that does to its contract. */
+static void
+follow_altered(Node *command, List *objects)
+{
+	List	   *relations = svc_ddl_relations(objects);
+	ListCell   *cell;
+
+	if (!command || !IsA(command, AlterObjectSchemaStmt) ||
+		!svc_catalog_mentions("entity", COL_RELATION, relations))
+		return;
+	foreach(cell, relations)
+		warn_of_problems(lfirst_oid(cell));
+}
+
+/*
+ * An index or a published view went, the view perhaps with the table it stood
+ * on: say so.  Whose index it was is not known any more.
+ */
+static void
+follow_dropped(List *objects)
+{
+	ListCell   *cell;
+	bool		matters = false;
+
+	foreach(cell, objects)
+	{
+		DdlObject  *object = lfirst(cell);
+
+		matters |= strcmp(object->type, "index") == 0 || strcmp(object->type, "view") == 0;
+	}
+	if (matters && !svc_ddl_is_own() && svc_catalog_mentions("entity", 0, NIL))
+		warn_of_problems(InvalidOid);
+}
+
+static const DdlHandler contract_ddl = {
+	.check_altered = check_altered,
+	.check_dropped = check_dropped,
+	.follow_altered = follow_altered,
+	.follow_dropped = follow_dropped
+};
+
+/* What contracts do when the library is loaded. */
+void
+ContractInit(void)
+{
+	svc_register_ddl_handler(&contract_ddl);
+}

@@ -1,0 +1,838 @@
+/*
+ * provision.c: services come, change and go.
+ *
+ * All of a service in this database is made in the caller's transaction: it is
+ * there as a whole or not at all.  What is made belongs to the extension's
+ * owner's rights; the caller's own are checked first, by PostgreSQL's rules
+ * (CREATEROLE for roles, CREATE on the database for a schema, ADMIN OPTION or
+ * ownership for what is adopted).
+ */
+#include "core/svc.h"
+
+#include "access/xact.h"
+#include "catalog/catalog.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
+#include "commands/extension.h"
+#include "core/args.h"
+#include "core/extension.h"
+#include "core/sql.h"
+#include "executor/spi.h"
+#include "service/contract.h"
+#include "service/provision.h"
+#include "service/right.h"
+#include "service/role.h"
+#include "service/service.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/varlena.h"
+
+SVC_FUNCTION(svc_create_service);
+SVC_FUNCTION(svc_alter_service);
+SVC_FUNCTION(svc_drop_service);
+
+/* extensions that a service may get although its maker may not create them */
+static char *provision_extensions;
+
+/* The arguments of svc.create_service */
+typedef struct Request
+{
+	char	   *service;
+	char	   *schema;
+	char	   *owner;
+	char	   *role_prefix;
+	char	   *login;
+	char	   *password;
+	char	   *login_level;
+	char	   *migrator;
+	char	   *migrator_password;
+	List	   *extensions;
+	char	   *team;
+	char	   *description;
+	bool		adopt;
+	bool		if_not_exists;
+} Request;
+
+/* What came of a request */
+typedef struct Provision
+{
+	Request    *request;
+	RoleMaker	roles;
+	Service		service;
+	Oid			login;
+	Oid			migrator;
+	bool		adopted_schema;
+} Provision;
+
+/* Is the text a comma separated list of names? */
+static bool
+check_name_list(char **value, void **extra, GucSource source)
+{
+	List	   *names;
+
+	if (SplitIdentifierString(pstrdup(*value), ',', &names))
+		return true;
+	GUC_check_errdetail("List syntax is invalid.");
+	return false;
+}
+
+/* The settings of provisioning. */
+void
+ProvisionInit(void)
+{
+	DefineCustomStringVariable("svc_ownership.provision_extensions",
+							   "Extensions that svc.create_service may create as the bootstrap superuser.",
+							   "They are made so only where the caller may not create them.",
+							   &provision_extensions,
+							   "svc_ownership, \"uuid-ossp\", pgcrypto, citext, pg_trgm, postgis",
+							   PGC_SUSET, GUC_LIST_INPUT, check_name_list, NULL, NULL);
+}
+
+/* Refuse a name from which the names of roles and schemas could not be made. */
+static void
+check_name_length(const char *name, const char *what)
+{
+	if (strlen(name) > SERVICE_MAX_NAME)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("%s \"%s\" is too long", what, name),
+				 errdetail("It has %d bytes; the limit is %d, so that names of roles and schemas can be made from it.",
+						   (int) strlen(name), SERVICE_MAX_NAME)));
+}
+
+/* Refuse a password that is empty or belongs to nobody. */
+static void
+check_password(const char *password, const char *role, const char *what)
+{
+	if (password && (!role || password[0] == '\0'))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 role ? errmsg("the password of %s must not be empty", what)
+				 : errmsg("a password was given, but no %s", what)));
+}
+
+/* Refuse two arguments that name the same role. */
+static void
+check_different(const char *a, const char *what_a, const char *b, const char *what_b)
+{
+	if (a && b && strcmp(a, b) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s and %s must be different roles", what_a, what_b)));
+}
+
+/* The names in the argument "extensions". */
+static List *
+extensions_arg(FunctionCallInfo fcinfo, int i)
+{
+	List	   *names = NIL;
+	Datum	   *elements;
+	int			n;
+
+	if (PG_ARGISNULL(i) || ARR_NDIM(PG_GETARG_ARRAYTYPE_P(i)) == 0)
+		return NIL;
+	elements = svc_arg_array(fcinfo, i, "extensions", NAMEOID, 1000, &n);
+	for (int k = 0; k < n; k++)
+		names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[k]))));
+	return names;
+}
+
+/* Read the arguments of svc.create_service, and refuse those that cannot be right. */
+static Request *
+read_request(FunctionCallInfo fcinfo)
+{
+	Request    *r = palloc0(sizeof(Request));
+
+	r->service = svc_arg_name(fcinfo, 0, "service");
+	if (svc_arg_name_or_null(fcinfo, 1, "database"))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("services in databases of their own are not supported yet"),
+				 errhint("Give schema => ... for a service in this database.")));
+	r->schema = svc_arg_name_or_null(fcinfo, 2, "schema");
+	r->owner = svc_arg_name_or_null(fcinfo, 3, "owner");
+	r->role_prefix = svc_arg_name_or_null(fcinfo, 4, "role_prefix");
+	r->login = svc_arg_name_or_null(fcinfo, 5, "login");
+	r->password = svc_arg_text_or_null(fcinfo, 6, "password");
+	r->login_level = svc_arg_text(fcinfo, 7, "login_level");
+	r->migrator = svc_arg_name_or_null(fcinfo, 8, "migrator");
+	r->migrator_password = svc_arg_text_or_null(fcinfo, 9, "migrator_password");
+	r->extensions = extensions_arg(fcinfo, 10);
+	r->team = svc_arg_text_or_null(fcinfo, 11, "team");
+	r->description = svc_arg_text_or_null(fcinfo, 12, "description");
+	r->adopt = svc_arg_bool(fcinfo, 13, "adopt");
+	r->if_not_exists = svc_arg_bool(fcinfo, 14, "if_not_exists");
+
+	check_name_length(r->service, "service name");
+	if (!r->role_prefix)
+		r->role_prefix = r->service;
+	check_name_length(r->role_prefix, "role prefix");
+	role_check_level(r->login_level, "login_level");
+	check_password(r->password, r->login, "login");
+	check_password(r->migrator_password, r->migrator, "migrator");
+	check_different(r->login, "login", r->migrator, "migrator");
+	check_different(r->owner, "owner", psprintf("%s_writer", r->role_prefix), "writer");
+	check_different(r->owner, "owner", psprintf("%s_reader", r->role_prefix), "reader");
+	check_different(r->owner, "owner", r->login, "login");
+	check_different(r->owner, "owner", r->migrator, "migrator");
+	return r;
+}
+
+/* Refuse a schema that is the server's, ours, or another extension's. */
+static void
+check_schema_free(const char *schema)
+{
+	Oid			oid = get_namespace_oid(schema, true);
+	bool		ours = strcmp(schema, SVC_SCHEMA) == 0 || strcmp(schema, SVC_TRIGGER_SCHEMA) == 0;
+	bool		extension = OidIsValid(oid) &&
+		OidIsValid(getExtensionOfObject(NamespaceRelationId, oid));
+
+	if (ours || extension || strcmp(schema, "information_schema") == 0 || IsReservedName(schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("schema \"%s\" cannot belong to a service", schema),
+				 errdetail("It belongs to the server or to an extension.")));
+}
+
+/* Refuse a schema that another service has, and one that a contract would need. */
+static void
+check_schema_taken(const Request *r)
+{
+	Service    *other = service_of_schema(r->schema);
+
+	if (other)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("schema \"%s\" already belongs to service \"%s\"", r->schema, other->name)));
+	if (strcmp(r->schema, service_contract_schema(r->service)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("schema \"%s\" is the name of the service's contract schema", r->schema),
+				 errhint("Name another schema.")));
+}
+
+/* Refuse a service whose contract schema is another service's schema. */
+static void
+check_contract_schema_free(const char *service)
+{
+	Service    *other = service_of_schema(service_contract_schema(service));
+
+	if (other)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_SCHEMA),
+				 errmsg("schema \"%s\", which the contract of \"%s\" would need, belongs to service \"%s\"",
+						service_contract_schema(service), service, other->name),
+				 errhint("Give the service another name.")));
+}
+
+/* Refuse to adopt a schema with relations that the caller has no say over. */
+static void
+check_may_adopt_schema(Oid caller, Oid schema, const char *name)
+{
+	if (!object_ownercheck(NamespaceRelationId, schema, caller))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_SCHEMA, name);
+	if (svc_sql("SELECT c.oid::pg_catalog.regclass FROM pg_catalog.pg_class c"
+				" WHERE c.relnamespace = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"
+				"   AND NOT pg_catalog.pg_has_role($2, c.relowner, 'USAGE')"
+				" ORDER BY c.relname LIMIT 1",
+				sql_oid(schema), sql_oid(caller)) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to adopt schema \"%s\"", name),
+				 errdetail("Relation %s belongs to somebody else.", svc_sql_value(0, 1))));
+}
+
+/* Make the service's schema, or adopt the one there is. */
+static void
+make_schema(Provision *p)
+{
+	const char *schema = p->request->schema;
+	Oid			oid = get_namespace_oid(schema, true);
+	Oid			caller = p->roles.caller;
+
+	if (OidIsValid(oid))
+	{
+		if (!p->request->adopt)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_SCHEMA),
+					 errmsg("schema \"%s\" already exists", schema),
+					 errhint("Give adopt => true to take it over.")));
+		check_may_adopt_schema(caller, oid, schema);
+		p->adopted_schema = true;
+		return;
+	}
+	if (object_aclcheck(DatabaseRelationId, MyDatabaseId, caller, ACL_CREATE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_DATABASE, get_database_name(MyDatabaseId));
+	svc_sql_do("CREATE SCHEMA %s AUTHORIZATION %s", quote_identifier(schema),
+			   quote_identifier(svc_role_name(p->service.owner)));
+}
+
+/* Make the three group roles. */
+static void
+make_groups(Provision *p)
+{
+	Request    *r = p->request;
+	Service    *s = &p->service;
+	char	   *owner = r->owner ? r->owner : psprintf("%s_owner", r->role_prefix);
+	Service    *other;
+
+	s->owner = role_make(&p->roles, owner, SVC_OWNER_ROLE_OPTIONS);
+	s->writer = role_make(&p->roles, psprintf("%s_writer", r->role_prefix), "NOLOGIN");
+	s->reader = role_make(&p->roles, psprintf("%s_reader", r->role_prefix), "NOLOGIN");
+	other = service_of_role(s->owner);
+	if (other)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("role \"%s\" already owns service \"%s\"", owner, other->name)));
+}
+
+/* Make a login; an adopted one keeps its password. */
+static Oid
+make_login(Provision *p, const char *name, const char *password)
+{
+	Oid			role;
+
+	if (!name)
+		return InvalidOid;
+	role = role_make(&p->roles, name, "LOGIN");
+	if (password && role_was_adopted(&p->roles, role))
+		ereport(NOTICE, (errmsg("role \"%s\" was there before and keeps its password", name)));
+	else if (password)
+		role_set_password(role, password);
+	return role;
+}
+
+/* Write the service's row. */
+static void
+register_service(Provision *p)
+{
+	Request    *r = p->request;
+	Service    *s = &p->service;
+
+	svc_sql("INSERT INTO svc.service (service, form, schema, owner, writer, reader,"
+			"                         team, description, adopted_schema, adopted_roles)"
+			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+			sql_name(s->name), sql_text(s->form), sql_name(s->schema),
+			sql_regrole(s->owner), sql_regrole(s->writer), sql_regrole(s->reader),
+			sql_text(r->team), sql_text(r->description), sql_bool(p->adopted_schema),
+			sql_oids(p->roles.adopted, REGROLEARRAYOID));
+}
+
+/*
+ * Declare the logins.  One that was adopted is a member like any other: its
+ * settings are not ours to change.
+ */
+static void
+declare_logins(Provision *p)
+{
+	Service    *s = &p->service;
+	Oid			caller = p->roles.caller;
+
+	if (OidIsValid(p->login))
+		role_declare_member(s, p->login,
+							role_was_adopted(&p->roles, p->login) ? "granted" : "login",
+							p->request->login_level);
+	if (OidIsValid(p->migrator))
+		role_declare_member(s, p->migrator,
+							role_was_adopted(&p->roles, p->migrator) ? "granted" : "migrator",
+							"owner");
+	if (!superuser_arg(caller) && caller != s->owner)
+	{
+		role_declare_member(s, caller, "creator", "owner");
+		svc_sql_do("GRANT %s TO %s WITH ADMIN OPTION", quote_identifier(svc_role_name(s->owner)),
+				   quote_identifier(svc_role_name(caller)));
+	}
+}
+
+/* May the caller create an extension as itself? */
+static bool
+may_create_extension(Oid caller, const char *extension)
+{
+	if (superuser_arg(caller))
+		return true;
+	return object_aclcheck(DatabaseRelationId, MyDatabaseId, caller, ACL_CREATE) == ACLCHECK_OK &&
+		svc_sql("SELECT 1 FROM pg_catalog.pg_available_extension_versions v"
+				"  JOIN pg_catalog.pg_available_extensions e"
+				"    ON e.name = v.name AND e.default_version = v.version"
+				" WHERE v.name = $1 AND (v.trusted OR NOT v.superuser)",
+				sql_name(extension)) > 0;
+}
+
+/* Does svc_ownership.provision_extensions list the extension? */
+static bool
+is_provisioned(const char *extension)
+{
+	List	   *names;
+	ListCell   *cell;
+
+	if (!SplitIdentifierString(pstrdup(provision_extensions), ',', &names))
+		return false;
+	foreach(cell, names)
+		if (strcmp(lfirst(cell), extension) == 0)
+			return true;
+	return false;
+}
+
+/* The schema that an extension is made in, unless its control file names one. */
+static char *
+schema_for_extension(const Service *s, const char *extension)
+{
+	if (svc_sql("SELECT 1 FROM pg_catalog.pg_available_extension_versions"
+				" WHERE name = $1 AND schema IS NOT NULL",
+				sql_name(extension)) > 0)
+		return "";
+	return psprintf(" SCHEMA %s", quote_identifier(OidIsValid(get_namespace_oid("public", true)) ||
+												   !s->schema ? "public" : s->schema));
+}
+
+/*
+ * Make an extension where it is missing: as the caller, or, where the caller
+ * may not and the setting says so, as the bootstrap superuser.
+ */
+static void
+make_extension(Provision *p, const char *extension)
+{
+	Oid			caller = p->roles.caller;
+	Oid			maker = caller;
+	Oid			user;
+	int			context;
+
+	if (OidIsValid(get_extension_oid(extension, true)))
+		return;
+	if (!may_create_extension(caller, extension))
+	{
+		if (!is_provisioned(extension))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied to create extension \"%s\"", extension),
+					 errhint("A superuser can create it, or list it in svc_ownership.provision_extensions.")));
+		maker = BOOTSTRAP_SUPERUSERID;
+	}
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(maker, context | SECURITY_LOCAL_USERID_CHANGE);
+	svc_sql_do("CREATE EXTENSION %s%s CASCADE", quote_identifier(extension),
+			   schema_for_extension(&p->service, extension));
+	SetUserIdAndSecContext(user, context);
+}
+
+/* Make everything that was asked for.  Inside a scope of the extension's owner. */
+static const char *
+provision(Provision *p)
+{
+	Request    *r = p->request;
+	ListCell   *cell;
+
+	p->service.name = r->service;
+	p->service.form = r->schema ? "schema" : "logical";
+	p->service.schema = r->schema;
+
+	make_groups(p);
+	p->login = make_login(p, r->login, r->password);
+	p->migrator = make_login(p, r->migrator, r->migrator_password);
+	if (r->schema)
+		make_schema(p);
+	register_service(p);
+	declare_logins(p);
+	foreach(cell, r->extensions)
+		make_extension(p, lfirst(cell));
+	right_mend(r->service, NIL);
+	contract_welcome_consumer(r->service);
+	return p->adopted_schema || p->roles.adopted != NIL ? "adopted" : "created";
+}
+
+/* A registered service is left alone, or in the way. */
+static bool
+is_registered(const Request *r)
+{
+	if (!service_lookup(r->service, true))
+		return false;
+	if (!r->if_not_exists)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("service \"%s\" already exists", r->service),
+				 errhint("Give if_not_exists => true to leave it as it is, or use svc.alter_service.")));
+	return true;
+}
+
+/* Wait for whoever makes or renames services at the same time. */
+static void
+lock_services(void)
+{
+	LockRelationOid(svc_catalog_relation("service"), ShareRowExclusiveLock);
+}
+
+/*
+ * svc.create_service(service, ...) → created, adopted, unchanged
+ */
+Datum
+svc_create_service(PG_FUNCTION_ARGS)
+{
+	Provision	p = {0};
+	SqlScope	scope;
+	const char *result;
+
+	svc_check_writable("svc.create_service()");
+	p.request = read_request(fcinfo);
+	p.roles.caller = GetUserId();
+	p.roles.adopt = p.request->adopt;
+
+	if (is_registered(p.request))
+		PG_RETURN_TEXT_P(cstring_to_text("unchanged"));
+	lock_services();
+	if (is_registered(p.request))
+		PG_RETURN_TEXT_P(cstring_to_text("unchanged"));
+	check_contract_schema_free(p.request->service);
+	if (p.request->schema)
+	{
+		check_schema_free(p.request->schema);
+		check_schema_taken(p.request);
+	}
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	result = provision(&p);
+	svc_sql_end(&scope);
+	PG_RETURN_TEXT_P(cstring_to_text(result));
+}
+
+/* Rename a service, and its contract schema with it. */
+static void
+rename_service(const Service *service, const char *name)
+{
+	const char *before = service_contract_schema(service->name);
+	const char *after = service_contract_schema(name);
+
+	check_name_length(name, "service name");
+	lock_services();
+	if (service_lookup(name, true))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("service \"%s\" already exists", name)));
+	check_contract_schema_free(name);
+	svc_sql("UPDATE svc.service SET service = $2 WHERE service = $1",
+			sql_name(service->name), sql_name(name));
+	svc_sql("UPDATE svc.consumer SET consumer = $2 WHERE consumer = $1",
+			sql_name(service->name), sql_name(name));
+	if (!OidIsValid(get_namespace_oid(before, true)))
+		return;
+	svc_sql_do("ALTER SCHEMA %s RENAME TO %s", quote_identifier(before), quote_identifier(after));
+	ereport(NOTICE,
+			(errmsg("contract schema \"%s\" is now \"%s\"", before, after),
+			 errdetail("Queries of consumers must name the new one.")));
+}
+
+/* Refuse a new owner role that would not do. */
+static void
+check_new_owner(const Service *service, Oid role)
+{
+	Service    *other = service_of_role(role);
+
+	if (other)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("role \"%s\" already owns service \"%s\"", svc_role_name(role), other->name)));
+	if (role == service->writer || role == service->reader)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("role \"%s\" cannot be the owner and another role of the service",
+						svc_role_name(role))));
+	role_check_limited(role);
+	if (!is_member_of_role(GetUserId(), role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be member of role \"%s\"", svc_role_name(role))));
+}
+
+/* Run each statement of a query's one column, with two role parameters. */
+static void
+run_for_roles(const char *query, const Service *service, Oid role)
+{
+	uint64		rows = svc_sql(query, sql_name(service->name), sql_oid(service->owner),
+							   sql_oid(role));
+	List	   *statements = NIL;
+	ListCell   *cell;
+
+	for (uint64 row = 0; row < rows; row++)
+		statements = lappend(statements, svc_sql_value(row, 1));
+	foreach(cell, statements)
+		svc_sql_do("%s", (char *) lfirst(cell));
+}
+
+/* What the old owner role owns in the service's schemas goes to the new one. */
+#define CHANGE_OWNERS \
+	"SELECT pg_catalog.format('ALTER %s %s OWNER TO %I', i.type, i.identity, r.rolname)" \
+	"  FROM pg_catalog.pg_shdepend d" \
+	"  JOIN pg_catalog.pg_roles r ON r.oid = $3" \
+	" CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) i" \
+	"  JOIN svc.service_schema x ON x.service = $1" \
+	"  JOIN pg_catalog.pg_namespace n ON n.oid = x.schema" \
+	" WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = $2" \
+	"   AND d.deptype = 'o'" \
+	"   AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b" \
+	"                  WHERE b.datname = pg_catalog.current_database())" \
+	"   AND (i.schema = n.nspname" \
+	"        OR d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = n.oid)" \
+	" ORDER BY d.classid, d.objid"
+
+/* Memberships, default privileges and settings that were the old owner's. */
+#define LEAVE_OWNER \
+	"SELECT pg_catalog.format('REVOKE %I FROM %I', w.rolname, o.rolname)" \
+	"  FROM pg_catalog.pg_auth_members m" \
+	"  JOIN svc.service_role r ON r.service = $1 AND r.role = m.roleid AND r.level = 'writer'" \
+	"  JOIN pg_catalog.pg_roles w ON w.oid = m.roleid" \
+	"  JOIN pg_catalog.pg_roles o ON o.oid = m.member" \
+	" WHERE m.member = $2 AND m.member <> $3" \
+	" UNION ALL " \
+	"SELECT pg_catalog.format('REVOKE %I FROM %I', o.rolname, r.rolname)" \
+	"  FROM svc.member m" \
+	"  JOIN pg_catalog.pg_roles o ON o.oid = $2" \
+	"  JOIN pg_catalog.pg_roles r ON r.oid = m.role" \
+	" WHERE m.service = $1 AND m.level = 'owner' AND m.role <> $3" \
+	" UNION ALL " \
+	"SELECT pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I REVOKE ALL ON %s FROM %I'," \
+	"                         o.rolname, n.nspname, k.kind, r.rolname)" \
+	"  FROM svc.service_schema x" \
+	"  JOIN pg_catalog.pg_namespace n ON n.oid = x.schema" \
+	"  JOIN pg_catalog.pg_roles o ON o.oid = $2" \
+	"  JOIN svc.service_role s ON s.service = x.service AND s.level <> 'owner'" \
+	"  JOIN pg_catalog.pg_roles r ON r.oid = s.role" \
+	" CROSS JOIN (VALUES ('TABLES'), ('SEQUENCES')) k (kind)" \
+	" WHERE x.service = $1 AND NOT x.contract" \
+	" UNION ALL " \
+	"SELECT pg_catalog.format('ALTER ROLE %I IN DATABASE %I RESET %s'," \
+	"                         o.rolname, pg_catalog.current_database(), e.name)" \
+	"  FROM svc.expected_setting e" \
+	"  JOIN pg_catalog.pg_roles o ON o.oid = e.role" \
+	" WHERE e.service = $1 AND e.role = $2"
+
+/* Give a service another owner role. */
+static void
+change_owner(const Service *service, Oid role)
+{
+	if (role == service->owner)
+		return;
+	run_for_roles(CHANGE_OWNERS, service, role);
+	run_for_roles(LEAVE_OWNER, service, role);
+	svc_sql("DELETE FROM svc.member WHERE service = $1 AND role = $2",
+			sql_name(service->name), sql_regrole(role));
+	svc_sql("UPDATE svc.service SET owner = $2, adopted_roles = pg_catalog.array_append(adopted_roles, $2)"
+			" WHERE service = $1",
+			sql_name(service->name), sql_regrole(role));
+	right_mend(service->name, NIL);
+}
+
+/* Set a text column of the service's row; an empty text removes it. */
+static void
+set_text(const Service *service, const char *column, const char *value)
+{
+	svc_sql_run(psprintf("UPDATE svc.service SET %s = NULLIF($2, '') WHERE service = $1", column),
+				(const SqlArg[]){sql_name(service->name), sql_text(value)}, 2);
+}
+
+/*
+ * svc.alter_service(service, new_name, owner, team, description)
+ */
+Datum
+svc_alter_service(PG_FUNCTION_ARGS)
+{
+	Service    *service;
+	char	   *new_name;
+	char	   *owner;
+	char	   *team;
+	char	   *description;
+	Oid			role = InvalidOid;
+	SqlScope	scope;
+
+	svc_check_writable("svc.alter_service()");
+	service = service_arg(fcinfo, 0);
+	new_name = svc_arg_name_or_null(fcinfo, 1, "new_name");
+	owner = svc_arg_name_or_null(fcinfo, 2, "owner");
+	team = svc_arg_text_or_null(fcinfo, 3, "team");
+	description = svc_arg_text_or_null(fcinfo, 4, "description");
+	if (!new_name && !owner && !team && !description)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("nothing to change in service \"%s\"", service->name),
+				 errhint("Give new_name, owner, team or description.")));
+	if (owner)
+	{
+		role = get_role_oid(owner, false);
+		if (role != service->owner)
+			check_new_owner(service, role);
+	}
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	if (team)
+		set_text(service, "team", team);
+	if (description)
+		set_text(service, "description", description);
+	if (owner)
+		change_owner(service, role);
+	if (new_name && strcmp(new_name, service->name) != 0)
+		rename_service(service, new_name);
+	svc_sql_end(&scope);
+	PG_RETURN_VOID();
+}
+
+/* Objects of others that depend on what lies in the service's schemas. */
+#define OUTSIDE_DEPENDENTS \
+	"WITH inside AS (" \
+	"    SELECT c.oid AS object_id, 'pg_catalog.pg_class'::pg_catalog.regclass AS class_id" \
+	"      FROM pg_catalog.pg_class c JOIN svc.service_schema x ON x.schema = c.relnamespace AND x.service = $1" \
+	"    UNION ALL" \
+	"    SELECT p.oid, 'pg_catalog.pg_proc'::pg_catalog.regclass" \
+	"      FROM pg_catalog.pg_proc p JOIN svc.service_schema x ON x.schema = p.pronamespace AND x.service = $1" \
+	"    UNION ALL" \
+	"    SELECT t.oid, 'pg_catalog.pg_type'::pg_catalog.regclass" \
+	"      FROM pg_catalog.pg_type t JOIN svc.service_schema x ON x.schema = t.typnamespace AND x.service = $1" \
+	")" \
+	"SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)" \
+	"  FROM inside i" \
+	"  JOIN pg_catalog.pg_depend d ON d.refclassid = i.class_id AND d.refobjid = i.object_id" \
+	"  LEFT JOIN pg_catalog.pg_constraint k ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = d.objid" \
+	"  LEFT JOIN pg_catalog.pg_rewrite w ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND w.oid = d.objid" \
+	"  LEFT JOIN pg_catalog.pg_trigger g ON d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND g.oid = d.objid" \
+	"  LEFT JOIN pg_catalog.pg_policy y ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND y.oid = d.objid" \
+	"  LEFT JOIN pg_catalog.pg_attrdef a ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND a.oid = d.objid" \
+	"  LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid" \
+	"  LEFT JOIN pg_catalog.pg_proc p ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = d.objid" \
+	" CROSS JOIN LATERAL (SELECT coalesce(k.conrelid, w.ev_class, g.tgrelid, y.polrelid, a.adrelid, c.oid, p.oid) AS object_id) o" \
+	" WHERE d.deptype IN ('n', 'a') AND o.object_id <> 0" \
+	"   AND o.object_id NOT IN (SELECT j.object_id FROM inside j)" \
+	" ORDER BY 1"
+
+/* Put the first column of the last result into one line. */
+static char *
+listed(uint64 rows)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (uint64 row = 0; row < rows; row++)
+		appendStringInfo(&list, "%s%s", row ? ", " : "", svc_sql_value(row, 1));
+	return list.data;
+}
+
+/* Refuse to drop schemas while something of others depends on what is in them. */
+static void
+check_no_dependents(const Service *service)
+{
+	uint64		rows = svc_sql(OUTSIDE_DEPENDENTS, sql_name(service->name));
+
+	if (rows > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop service \"%s\" because other objects depend on it", service->name),
+				 errdetail("They are: %s.", listed(rows)),
+				 errhint("Drop them first, or leave drop_objects away to keep the service's schema.")));
+}
+
+/* The roles that were made for a service, logins first. */
+static List *
+made_roles(const Service *service)
+{
+	List	   *roles = NIL;
+	uint64		rows = svc_sql("SELECT r.role::pg_catalog.oid"
+							   "  FROM svc.service s"
+							   " CROSS JOIN LATERAL ("
+							   "       SELECT m.role, 0 AS rank FROM svc.member m"
+							   "        WHERE m.service = s.service AND m.kind IN ('login', 'migrator')"
+							   "       UNION ALL"
+							   "       SELECT g.role, 4 - g.rank FROM svc.service_role g WHERE g.service = s.service) r"
+							   "  JOIN pg_catalog.pg_roles p ON p.oid = r.role"
+							   " WHERE s.service = $1 AND NOT r.role = ANY (s.adopted_roles)"
+							   " ORDER BY r.rank, r.role",
+							   sql_name(service->name));
+
+	for (uint64 row = 0; row < rows; row++)
+		roles = lappend_oid(roles, svc_sql_oid_value(row, 1));
+	return roles;
+}
+
+/* Refuse callers who could not drop the roles by themselves. */
+static void
+check_may_drop_roles(Oid caller, List *roles)
+{
+	ListCell   *cell;
+
+	foreach(cell, roles)
+		if (!svc_may_administer_role(caller, lfirst_oid(cell)) &&
+			!has_createrole_privilege(caller))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied to drop role \"%s\"", svc_role_name(lfirst_oid(cell)))));
+}
+
+/* Drop the schemas of a service, as far as they were made for it. */
+static void
+drop_schemas(const Service *service)
+{
+	uint64		rows = svc_sql("SELECT pg_catalog.quote_ident(n.nspname)"
+							   "  FROM svc.service_schema x"
+							   "  JOIN svc.service s ON s.service = x.service"
+							   "  JOIN pg_catalog.pg_namespace n ON n.oid = x.schema"
+							   " WHERE x.service = $1 AND (x.contract OR NOT s.adopted_schema)",
+							   sql_name(service->name));
+
+	if (rows > 0)
+		svc_sql_do("DROP SCHEMA %s CASCADE", listed(rows));
+}
+
+/* Forget a service, and drop what was made for it where that is wanted. */
+static void
+forget_service(const Service *service, bool drop_objects, Oid caller)
+{
+	List	   *roles = NIL;
+	ListCell   *cell;
+
+	if (drop_objects)
+	{
+		check_no_dependents(service);
+		roles = made_roles(service);
+		check_may_drop_roles(caller, roles);
+		drop_schemas(service);
+	}
+	contract_forget_consumer(service->name);
+	svc_sql("DELETE FROM svc.service WHERE service = $1", sql_name(service->name));
+	foreach(cell, roles)
+		role_drop(lfirst_oid(cell));
+}
+
+/*
+ * svc.drop_service(service, drop_objects, if_exists, force)
+ */
+Datum
+svc_drop_service(PG_FUNCTION_ARGS)
+{
+	char	   *name;
+	bool		drop_objects;
+	bool		if_exists;
+	bool		force;
+	Service    *service;
+	Oid			caller = GetUserId();
+	SqlScope	scope;
+
+	svc_check_writable("svc.drop_service()");
+	name = svc_arg_name(fcinfo, 0, "service");
+	drop_objects = svc_arg_bool(fcinfo, 1, "drop_objects");
+	if_exists = svc_arg_bool(fcinfo, 2, "if_exists");
+	force = svc_arg_bool(fcinfo, 3, "force");
+	if (if_exists && !service_lookup(name, true))
+	{
+		ereport(NOTICE, (errmsg("service \"%s\" does not exist, skipping", name)));
+		PG_RETURN_VOID();
+	}
+	service = svc_check_service_owner(name);
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	lock_services();
+	contract_check_no_consumers(service, force);
+	forget_service(service, drop_objects, caller);
+	svc_sql_end(&scope);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,355 @@
+/*
+ * right.c: what services' roles may do, on the services' objects and in our
+ * own catalog.
+ *
+ * What is declared stands in views (right.sql).  Granting means running the
+ * statements that these views say are missing, so that what is granted and
+ * what svc.check_grants reports can never disagree.
+ */
+#include "core/svc.h"
+
+#include "catalog/binary_upgrade.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "core/args.h"
+#include "core/ddl.h"
+#include "core/extension.h"
+#include "core/relation.h"
+#include "core/sql.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "nodes/parsenodes.h"
+#include "service/assign.h"
+#include "service/ownership.h"
+#include "service/right.h"
+#include "service/service.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+SVC_FUNCTION(svc_check_grants);
+SVC_FUNCTION(svc_service_changed);
+
+/* Rights on relations and schemas, many relations to a statement */
+#define MISSING_RIGHTS \
+	"SELECT pg_catalog.format('GRANT %s ON %s %s TO %I', g.privileges, g.keyword," \
+	"                         pg_catalog.string_agg(g.name, ', ' ORDER BY g.name), g.role)" \
+	"  FROM (SELECT o.keyword, o.name, r.rolname AS role," \
+	"               pg_catalog.string_agg(m.privilege, ', ' ORDER BY m.privilege) AS privileges" \
+	"          FROM svc.missing_right m" \
+	"          JOIN svc.grantable_object o ON o.class_id = m.class_id AND o.object_id = m.object_id" \
+	"          JOIN pg_catalog.pg_roles r ON r.oid = m.role" \
+	"         WHERE m.service = $1"
+
+#define MISSING_RIGHTS_ON_RELATIONS \
+	MISSING_RIGHTS \
+	"           AND (m.object_id = ANY ($2)" \
+	"                OR m.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass)"
+
+#define GROUPED \
+	"         GROUP BY o.keyword, o.name, r.rolname) g" \
+	" GROUP BY g.privileges, g.keyword, g.role ORDER BY g.keyword, g.role"
+
+/* Everything else that is missing: memberships and default privileges, and settings */
+#define MISSING_OTHERS \
+	"SELECT p.fix FROM svc.grant_problem p" \
+	" WHERE p.service = $1 AND p.problem = 'missing' AND p.privilege NOT LIKE 'SET %'" \
+	" ORDER BY p.privilege = 'MEMBER' DESC"
+
+#define MISSING_SETTINGS \
+	"SELECT p.fix FROM svc.grant_problem p" \
+	" WHERE p.service = $1 AND p.problem = 'missing' AND p.privilege LIKE 'SET %'"
+
+/* Run every statement that a query of one text column gives; returns how many. */
+static int
+run_statements(const char *query, const SqlArg *args, int nargs)
+{
+	List	   *statements = NIL;
+	uint64		rows = svc_sql_run(query, args, nargs);
+	ListCell   *cell;
+
+	for (uint64 row = 0; row < rows; row++)
+		statements = lappend(statements, svc_sql_value(row, 1));
+	foreach(cell, statements)
+		svc_sql_do("%s", (char *) lfirst(cell));
+	return list_length(statements);
+}
+
+/* The same for statements that set or reset what roles have in this database. */
+static int
+run_settings(const char *query, const SqlArg *args, int nargs)
+{
+	int			context = svc_sql_open();
+	int			n = run_statements(query, args, nargs);
+
+	svc_sql_close(context);
+	return n;
+}
+
+/*
+ * Grant what is declared for a service and missing: on some relations and the
+ * schemas they lie in, or, with NIL, everything.  Returns the number of
+ * statements that it took.  Inside a scope of the extension's owner.
+ */
+int
+right_mend(const char *service, List *relations)
+{
+	SqlArg		args[2] = {sql_name(service), sql_oids(relations, OIDARRAYOID)};
+
+	if (relations != NIL)
+		return run_statements(MISSING_RIGHTS_ON_RELATIONS GROUPED, args, 2);
+	return run_statements(MISSING_RIGHTS GROUPED, args, 1) +
+		run_statements(MISSING_OTHERS, args, 1) +
+		run_settings(MISSING_SETTINGS, args, 1);
+}
+
+/* Rights that a service's roles hold on some relations and schemas, and need not */
+#define UNDECLARED_RIGHTS \
+	"SELECT pg_catalog.format('REVOKE %s ON %s %s FROM %I', g.privileges, g.keyword," \
+	"                         pg_catalog.string_agg(g.name, ', ' ORDER BY g.name), g.role)" \
+	"  FROM (SELECT o.keyword, o.name, r.rolname AS role," \
+	"               pg_catalog.string_agg(u.privilege, ', ' ORDER BY u.privilege) AS privileges" \
+	"          FROM svc.undeclared_right u" \
+	"          JOIN svc.grantable_object o ON o.class_id = u.class_id AND o.object_id = u.object_id" \
+	"          JOIN pg_catalog.pg_roles r ON r.oid = u.role" \
+	"         WHERE u.service = $1 AND (NOT u.adopted OR $3)" \
+	"           AND (u.class_id = 'pg_catalog.pg_class'::pg_catalog.regclass AND u.object_id = ANY ($2)" \
+	"                OR u.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass" \
+	"               AND u.object_id IN (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = ANY ($2)))" \
+	GROUPED
+
+/*
+ * Take back what a service's roles hold on some relations, and the schemas
+ * they lie in, without its being declared any more.  Roles that were adopted
+ * keep it, unless adopted_too: what they had before is not known.
+ */
+void
+right_take_back(const char *service, List *relations, bool adopted_too)
+{
+	SqlArg		args[3] = {sql_name(service), sql_oids(relations, OIDARRAYOID),
+	sql_bool(adopted_too)};
+
+	if (relations != NIL)
+		run_statements(UNDECLARED_RIGHTS, args, 3);
+}
+
+/*
+ * Open or close our catalog to a service's owner role: its tables for
+ * pg_dump, and the functions that change a service for calling them.
+ *
+ * These grants are recorded as initial privileges, as those of the install
+ * script are.  Else every dump would repeat them, and a restore by the
+ * service's own user, who cannot grant them, would fail there.
+ */
+static void
+grant_catalog(Oid role, bool grant)
+{
+	SqlScope	scope;
+	SqlArg		args[2] = {sql_bool(grant), sql_name(svc_role_name(role))};
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	binary_upgrade_record_init_privs = true;
+	PG_TRY();
+	{
+		run_statements("SELECT pg_catalog.format(CASE WHEN $1 THEN 'GRANT %s ON %s %s TO %I'"
+					   "                              ELSE 'REVOKE %s ON %s %s FROM %I' END,"
+					   "                         o.privilege, o.keyword, o.names, $2)"
+					   "  FROM svc.owner_objects o",
+					   args, 2);
+	}
+	PG_FINALLY();
+	{
+		binary_upgrade_record_init_privs = false;
+	}
+	PG_END_TRY();
+	svc_sql_end(&scope);
+}
+
+/* The owner column of a row of svc.service. */
+static Oid
+owner_of_row(HeapTuple row, TupleDesc desc)
+{
+	bool		isnull;
+
+	return DatumGetObjectId(SPI_getbinval(row, desc, SPI_fnumber(desc, "owner"), &isnull));
+}
+
+/*
+ * svc.service_changed(): row trigger on svc.service, AFTER INSERT OR UPDATE OR
+ * DELETE.  Also fires for rows that a restore brings.
+ */
+Datum
+svc_service_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	TupleDesc	desc;
+	Oid			before = InvalidOid;
+	Oid			after = InvalidOid;
+
+	/* on another table it would open the catalog to anybody */
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		RelationGetRelid(data->tg_relation) != svc_catalog_relation("service"))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("this function can only be called as a trigger of %s", SVC_EXTENSION)));
+	desc = RelationGetDescr(data->tg_relation);
+	if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
+		after = owner_of_row(data->tg_trigtuple, desc);
+	else
+		before = owner_of_row(data->tg_trigtuple, desc);
+	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
+		after = owner_of_row(data->tg_newtuple, desc);
+
+	if (before != after && OidIsValid(before) && GetUserNameFromId(before, true))
+		grant_catalog(before, false);
+	if (before != after && OidIsValid(after) && GetUserNameFromId(after, true))
+		grant_catalog(after, true);
+	return PointerGetDatum(NULL);
+}
+
+/* Is it a relation of a kind that rights are granted on? */
+static bool
+is_grantable(Oid relation)
+{
+	char		relkind = get_rel_relkind(relation);
+
+	return (relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE ||
+			relkind == RELKIND_VIEW || relkind == RELKIND_MATVIEW ||
+			relkind == RELKIND_FOREIGN_TABLE || relkind == RELKIND_SEQUENCE) &&
+		get_rel_persistence(relation) != RELPERSISTENCE_TEMP;
+}
+
+/*
+ * The relations that a command made.  What a service's owner role makes in the
+ * service's schema is left to its default privileges: migrations make
+ * thousands of tables.
+ */
+static List *
+made_by(List *objects)
+{
+	List	   *relations = NIL;
+	ListCell   *cell;
+
+	foreach(cell, objects)
+	{
+		DdlObject  *object = lfirst(cell);
+		Service    *service;
+
+		if (object->class_id != RelationRelationId || object->sub_id != 0 ||
+			strncmp(object->tag, "ALTER", 5) == 0 || !object->schema)
+			continue;
+		service = service_of_schema(object->schema);
+		if (!service || !object_ownercheck(RelationRelationId, object->object_id, service->owner))
+			relations = lappend_oid(relations, object->object_id);
+	}
+	return relations;
+}
+
+/* The relations, there before, that a command brought to another place. */
+static List *
+moved_by(Node *command, List *objects)
+{
+	List	   *relations = NIL;
+	ListCell   *cell;
+
+	if (command && IsA(command, AlterObjectSchemaStmt))
+		foreach(cell, objects)
+		{
+			DdlObject  *object = lfirst(cell);
+
+			if (object->class_id == RelationRelationId)
+				relations = lappend_oid(relations, object->object_id);
+		}
+	else if (command && IsA(command, AlterTableStmt))
+		foreach(cell, ((AlterTableStmt *) command)->cmds)
+		{
+			AlterTableCmd *cmd = lfirst_node(AlterTableCmd, cell);
+
+			if (cmd->subtype == AT_AttachPartition)
+				relations = lappend_oid(relations, svc_ddl_named_table(cmd));
+		}
+	return assign_families(relations);
+}
+
+/* Grant a service's roles what they lack on some relations, and say so. */
+static void
+mend_and_tell(const char *service, List *relations)
+{
+	SqlScope	scope;
+	ListCell   *cell;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	if (right_mend(service, relations) > 0)
+		foreach(cell, relations)
+			ereport(NOTICE,
+					(errmsg("granted rights on %s to the roles of service \"%s\"",
+							svc_quote_relation(lfirst_oid(cell)), service)));
+	svc_sql_end(&scope);
+}
+
+/*
+ * Somebody made a relation in a service's schema, moved it there, or attached
+ * it to a service's table: the service's roles get their rights on it.
+ */
+static void
+follow_altered(Node *command, List *objects)
+{
+	List	   *arrived = list_concat(made_by(objects), moved_by(command, objects));
+	List	   *pending = NIL;
+	NameData	current;
+	ListCell   *cell;
+
+	foreach(cell, arrived)
+	{
+		Oid			relation = lfirst_oid(cell);
+		NameData	service;
+
+		if (!is_grantable(relation) || ownership_of(relation, &service) == OWNED_NOT)
+			continue;
+		if (pending != NIL && strcmp(NameStr(current), NameStr(service)) != 0)
+		{
+			mend_and_tell(NameStr(current), pending);
+			pending = NIL;
+		}
+		current = service;
+		pending = lappend_oid(pending, relation);
+	}
+	if (pending != NIL)
+		mend_and_tell(NameStr(current), pending);
+}
+
+static const DdlHandler right_ddl = {.follow_altered = follow_altered};
+
+/* What rights do when the library is loaded. */
+void
+RightInit(void)
+{
+	svc_register_ddl_handler(&right_ddl);
+}
+
+/*
+ * svc.check_grants() → rights that differ from what was declared.
+ */
+Datum
+svc_check_grants(PG_FUNCTION_ARGS)
+{
+	SqlScope	scope;
+	SqlArg		args[1] = {sql_oid(GetUserId())};
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	svc_sql_report(fcinfo,
+				   "SELECT p.service, p.object,"
+				   "       CASE WHEN p.role = 0 THEN 'PUBLIC' ELSE coalesce(r.rolname, p.role::pg_catalog.text::pg_catalog.name) END,"
+				   "       p.privilege, p.problem, v.rolname, p.fix"
+				   "  FROM svc.grant_problem p"
+				   "  JOIN svc.service s ON s.service = p.service"
+				   "  LEFT JOIN pg_catalog.pg_roles r ON r.oid = p.role"
+				   "  LEFT JOIN pg_catalog.pg_roles v ON v.oid = p.via"
+				   " WHERE pg_catalog.pg_has_role($1, s.owner, 'MEMBER')"
+				   " ORDER BY p.service, p.object, 3, p.privilege, p.problem, v.rolname",
+				   args, 1);
+	svc_sql_end(&scope);
+	PG_RETURN_NULL();
+}

@@ -1,0 +1,404 @@
+-- right.sql: what the roles of services should be allowed, and what they are.
+--
+-- Rights are declared once, here: svc.grant_roles' levels, and the contracts.
+-- The same rows say what to grant (missing) and what svc.check_grants reports.
+-- None of the views is granted to anybody: C reads them as the extension's owner.
+
+-- What each level may do with tables and the like (r) and sequences (S) of its
+-- service, beyond the level below it
+CREATE VIEW svc.level_privilege (relkind, level, privilege) AS
+VALUES ('r', 'reader', 'SELECT'),
+       ('r', 'writer', 'INSERT'), ('r', 'writer', 'UPDATE'), ('r', 'writer', 'DELETE'),
+       ('r', 'owner', 'TRUNCATE'), ('r', 'owner', 'REFERENCES'), ('r', 'owner', 'TRIGGER'),
+       ('S', 'reader', 'SELECT'), ('S', 'writer', 'USAGE'), ('S', 'owner', 'UPDATE');
+COMMENT ON VIEW svc.level_privilege IS 'What the levels of membership may do, beyond the level below.';
+
+-- The three roles of each service, lowest first
+CREATE VIEW svc.service_role (service, level, rank, role) AS
+SELECT s.service, l.level, l.rank,
+       CASE l.level WHEN 'reader' THEN s.reader WHEN 'writer' THEN s.writer ELSE s.owner END
+  FROM svc.service s
+ CROSS JOIN (VALUES ('reader', 1), ('writer', 2), ('owner', 3)) l (level, rank);
+COMMENT ON VIEW svc.service_role IS 'The owner, writer and reader role of each service.';
+
+-- The schemas of each service
+CREATE VIEW svc.service_schema (service, schema, contract) AS
+SELECT s.service, n.oid, false
+  FROM svc.service s
+  JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema
+UNION ALL
+SELECT s.service, n.oid, true
+  FROM svc.service s
+  JOIN pg_catalog.pg_namespace n ON n.nspname::text = s.service || '_api';
+COMMENT ON VIEW svc.service_schema IS 'Each service''s own schema and its contract schema.';
+
+-- The relations that a service's roles work with.  (A view of pg_class alone
+-- could be written through, with its owner's rights.)
+CREATE VIEW svc.service_relation (service, relation, relkind, schema) AS
+SELECT svc.owner_of(c.oid), c.oid, CASE c.relkind WHEN 'S' THEN 'S' ELSE 'r' END, c.relnamespace
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+   AND c.relpersistence <> 't'
+   AND svc.owner_of(c.oid) IS NOT NULL
+   AND NOT EXISTS (SELECT 1 FROM svc.service_schema x WHERE x.schema = c.relnamespace AND x.contract);
+COMMENT ON VIEW svc.service_relation IS 'Relations of services, without those of contract schemas.';
+
+-- Who may read which contract: the service's readers, and its consumers' roles
+CREATE VIEW svc.contract_reader (service, entity, role) AS
+SELECT e.service, e.entity, r.role
+  FROM svc.entity e
+  JOIN svc.service_role r ON r.service = e.service AND r.level = 'reader'
+UNION
+SELECT e.service, e.entity, r.role
+  FROM svc.entity e
+  JOIN svc.consumer c ON c.service = e.service AND (c.entity IS NULL OR c.entity = e.entity)
+  JOIN svc.service_role r ON r.service = c.consumer;
+COMMENT ON VIEW svc.contract_reader IS 'The roles that may read each entity of a contract.';
+
+-- Everything that is declared
+CREATE VIEW svc.expected_right (service, class_id, object_id, role, privilege) AS
+SELECT r.service, 'pg_catalog.pg_class'::pg_catalog.regclass, r.relation, o.role, l.privilege
+  FROM svc.service_relation r
+  JOIN svc.level_privilege l ON l.relkind = r.relkind
+  JOIN svc.service_role o ON o.service = r.service AND o.level = l.level
+UNION ALL
+SELECT r.service, 'pg_catalog.pg_class'::pg_catalog.regclass, v.oid, r.role, 'SELECT'
+  FROM svc.contract_reader r
+  JOIN svc.entity e ON e.service = r.service AND e.entity = r.entity
+  JOIN pg_catalog.pg_class v ON v.oid = e.view
+UNION ALL
+SELECT x.service, 'pg_catalog.pg_namespace'::pg_catalog.regclass, x.schema, o.role,
+       CASE o.level WHEN 'reader' THEN 'USAGE' ELSE 'CREATE' END
+  FROM svc.service_schema x
+  JOIN svc.service_role o ON o.service = x.service AND o.level IN ('reader', 'owner')
+UNION
+SELECT r.service, 'pg_catalog.pg_namespace'::pg_catalog.regclass, r.schema, o.role, 'USAGE'
+  FROM svc.service_relation r
+  JOIN svc.service_role o ON o.service = r.service AND o.level = 'reader'
+UNION
+SELECT r.service, 'pg_catalog.pg_namespace'::pg_catalog.regclass, x.schema, r.role, 'USAGE'
+  FROM svc.contract_reader r
+  JOIN svc.service_schema x ON x.service = r.service AND x.contract;
+COMMENT ON VIEW svc.expected_right IS 'Rights on schemas and relations that services'' roles should have.';
+
+-- The access control lists of schemas, relations, columns and functions; only
+-- the entries that were granted to somebody other than the owner
+CREATE VIEW svc.granted_right (class_id, object_id, column_id, schema, object_owner, grantee, privilege, grantable) AS
+SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, 0, n.oid, n.nspowner,
+       a.grantee, a.privilege_type, a.is_grantable
+  FROM pg_catalog.pg_namespace n
+ CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) a
+ WHERE a.grantee <> n.nspowner
+UNION ALL
+SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0, c.relnamespace, c.relowner,
+       a.grantee, a.privilege_type, a.is_grantable
+  FROM pg_catalog.pg_class c
+ CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a
+ WHERE a.grantee <> c.relowner
+UNION ALL
+SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, t.attnum, c.relnamespace, c.relowner,
+       a.grantee, a.privilege_type, a.is_grantable
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_attribute t ON t.attrelid = c.oid
+ CROSS JOIN LATERAL pg_catalog.aclexplode(t.attacl) a
+ WHERE a.grantee <> c.relowner
+UNION ALL
+SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0, p.pronamespace, p.proowner,
+       a.grantee, a.privilege_type, a.is_grantable
+  FROM pg_catalog.pg_proc p
+ CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) a
+ WHERE a.grantee <> p.proowner AND NOT (a.grantee = 0 AND NOT a.is_grantable);
+COMMENT ON VIEW svc.granted_right IS 'Rights that were granted on schemas, relations, columns and functions.';
+
+-- Declared and not there.  A right counts as there when the role holds it
+-- itself, by ownership or through a role it is a member of; PUBLIC does not
+-- count, since what everybody may can be taken back at any time.
+CREATE VIEW svc.missing_right (service, class_id, object_id, role, privilege) AS
+SELECT e.service, e.class_id, e.object_id, e.role, e.privilege
+  FROM svc.expected_right e
+  JOIN pg_catalog.pg_roles r ON r.oid = e.role
+  LEFT JOIN pg_catalog.pg_class c
+    ON e.class_id = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = e.object_id
+  LEFT JOIN pg_catalog.pg_namespace n
+    ON e.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND n.oid = e.object_id
+ WHERE NOT pg_catalog.pg_has_role(e.role, coalesce(c.relowner, n.nspowner), 'USAGE')
+   AND NOT EXISTS (
+       SELECT 1
+         FROM pg_catalog.aclexplode(coalesce(c.relacl, n.nspacl)) a
+        WHERE a.privilege_type = e.privilege
+          AND a.grantee <> 0
+          AND pg_catalog.pg_has_role(e.role, a.grantee, 'USAGE'));
+COMMENT ON VIEW svc.missing_right IS 'Rights that are declared and were not granted, or were taken away.';
+
+-- What a role was declared is allowed to the roles above it, too
+CREATE VIEW svc.allowed_right (class_id, object_id, role, privilege) AS
+WITH expected AS MATERIALIZED (
+    SELECT e.class_id, e.object_id, e.role, e.privilege FROM svc.expected_right e
+)
+SELECT e.class_id, e.object_id, e.role, e.privilege
+  FROM expected e
+UNION
+SELECT e.class_id, e.object_id, higher.role, e.privilege
+  FROM expected e
+  JOIN svc.service_role lower ON lower.role = e.role
+  JOIN svc.service_role higher ON higher.service = lower.service AND higher.rank > lower.rank;
+COMMENT ON VIEW svc.allowed_right IS 'Rights that services'' roles may hold: what is declared, for the role and those above it.';
+
+-- What the roles of a service hold without its being declared, wherever that is
+CREATE VIEW svc.undeclared_right (service, class_id, object_id, role, privilege, adopted) AS
+SELECT r.service, g.class_id, g.object_id, r.role, g.privilege, r.role = ANY (s.adopted_roles)
+  FROM svc.granted_right g
+  JOIN svc.service_role r ON r.role = g.grantee
+  JOIN svc.service s ON s.service = r.service
+  LEFT JOIN svc.allowed_right a
+    ON a.class_id = g.class_id AND a.object_id = g.object_id
+   AND a.role = g.grantee AND a.privilege = g.privilege
+ WHERE a.role IS NULL AND g.column_id = 0;
+COMMENT ON VIEW svc.undeclared_right IS 'Rights that services'' own roles hold and do not need.';
+
+-- Granted and not declared.  Logical services share their tables' schemas with
+-- others, so only what is in the schemas of services counts.
+CREATE VIEW svc.extra_right (service, class_id, object_id, column_id, grantee, privilege, grantable, declared) AS
+SELECT x.service, g.class_id, g.object_id, g.column_id, g.grantee, g.privilege, g.grantable, a.role IS NOT NULL
+  FROM svc.granted_right g
+  JOIN svc.service_schema x ON x.schema = g.schema
+  JOIN svc.service s ON s.service = x.service
+  LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee
+  LEFT JOIN svc.allowed_right a
+    ON a.class_id = g.class_id AND a.object_id = g.object_id
+   AND a.role = g.grantee AND a.privilege = g.privilege
+ WHERE (s.form <> 'logical' OR x.contract)
+   AND g.grantee <> s.owner
+   AND r.rolsuper IS NOT TRUE
+   AND (svc.owner_of(g.object_id) = s.service
+        OR g.class_id <> 'pg_catalog.pg_class'::pg_catalog.regclass)
+   AND (a.role IS NULL OR g.grantable);
+COMMENT ON VIEW svc.extra_right IS 'Rights in the schemas of services that nobody declared.';
+
+-- Rights on objects that are yet to come
+CREATE VIEW svc.expected_default (service, maker, schema, kind, role, privilege) AS
+SELECT s.service, s.owner, x.schema, l.relkind, o.role, l.privilege
+  FROM svc.service s
+  JOIN svc.service_schema x ON x.service = s.service AND NOT x.contract
+ CROSS JOIN svc.level_privilege l
+  JOIN svc.service_role o ON o.service = s.service AND o.level = l.level
+ WHERE l.level <> 'owner';
+COMMENT ON VIEW svc.expected_default IS 'Default privileges of services'' owner roles in their schemas.';
+
+CREATE VIEW svc.granted_default (maker, schema, kind, grantee, privilege) AS
+SELECT d.defaclrole, d.defaclnamespace, d.defaclobjtype::text, a.grantee, a.privilege_type
+  FROM pg_catalog.pg_default_acl d
+ CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) a
+ WHERE a.grantee <> d.defaclrole;
+COMMENT ON VIEW svc.granted_default IS 'Default privileges that were granted to others.';
+
+-- Memberships.  A service's circle is its three roles and its declared members.
+CREATE VIEW svc.expected_membership (service, group_role, role, inner_role) AS
+SELECT lower.service, lower.role, higher.role, true
+  FROM svc.service_role lower
+  JOIN svc.service_role higher ON higher.service = lower.service AND higher.rank = lower.rank + 1
+UNION ALL
+SELECT m.service, g.role, m.role, false
+  FROM svc.member m
+  JOIN svc.service_role g ON g.service = m.service AND g.level = m.level;
+COMMENT ON VIEW svc.expected_membership IS 'Memberships that make up the circle of each service.';
+
+CREATE VIEW svc.extra_membership (service, group_role, stranger, role, via) AS
+WITH RECURSIVE circle (service, role) AS (
+    SELECT r.service, r.role FROM svc.service_role r
+    UNION
+    SELECT m.service, m.role FROM svc.member m
+), allowed (service, group_role, role) AS (
+    SELECT e.service, e.group_role, e.role FROM svc.expected_membership e
+    UNION
+    SELECT e.service, lower.role, e.role
+      FROM svc.expected_membership e
+      JOIN svc.service_role higher ON higher.role = e.group_role
+      JOIN svc.service_role lower ON lower.service = higher.service AND lower.rank < higher.rank
+), member (service, group_role, stranger, role, via) AS (
+    SELECT c.service, c.role::oid, a.member, a.member, NULL::oid
+      FROM circle c
+      JOIN pg_catalog.pg_auth_members a ON a.roleid = c.role
+     WHERE NOT EXISTS (SELECT 1 FROM allowed l
+                        WHERE l.service = c.service AND l.group_role = a.roleid AND l.role = a.member)
+    UNION
+    SELECT m.service, m.group_role, m.stranger, a.member, m.role
+      FROM member m
+      JOIN pg_catalog.pg_auth_members a ON a.roleid = m.role
+)
+SELECT m.service, m.group_role, m.stranger, m.role, m.via
+  FROM member m
+  JOIN pg_catalog.pg_roles r ON r.oid = m.role
+ WHERE NOT r.rolsuper;
+COMMENT ON VIEW svc.extra_membership IS
+'Members of services'' roles that nobody declared; stranger: the role that was made a member, role: it or one of its own members, via: the role through which.';
+
+-- Settings that owners, logins and migrators have in this database
+CREATE VIEW svc.expected_setting (service, role, name, value) AS
+SELECT s.service, r.role, 'search_path',
+       pg_catalog.concat_ws(', ', pg_catalog.quote_ident(s.schema),
+                            CASE WHEN s.schema = 'public' THEN NULL ELSE 'public' END, 'svc_triggers')
+  FROM svc.service s
+ CROSS JOIN LATERAL (
+       SELECT s.owner AS role WHERE NOT s.owner = ANY (s.adopted_roles)
+       UNION ALL
+       SELECT m.role FROM svc.member m
+        WHERE m.service = s.service AND m.kind IN ('login', 'migrator')) r
+UNION ALL
+SELECT s.service, m.role, 'role', o.rolname
+  FROM svc.service s
+  JOIN svc.member m ON m.service = s.service AND m.kind IN ('login', 'migrator') AND m.level = 'owner'
+  JOIN pg_catalog.pg_roles o ON o.oid = s.owner;
+COMMENT ON VIEW svc.expected_setting IS 'Settings in this database of the roles that svc.create_service made.';
+
+CREATE VIEW svc.missing_setting (service, role, name, value) AS
+SELECT e.service, e.role, e.name, e.value
+  FROM svc.expected_setting e
+  JOIN pg_catalog.pg_roles r ON r.oid = e.role
+ WHERE NOT EXISTS (
+       SELECT 1
+         FROM pg_catalog.pg_db_role_setting d
+         JOIN pg_catalog.pg_database b ON b.oid = d.setdatabase
+        CROSS JOIN LATERAL pg_catalog.unnest(d.setconfig) c (line)
+        WHERE b.datname = pg_catalog.current_database()
+          AND d.setrole = e.role
+          AND c.line = e.name || '=' || e.value);
+COMMENT ON VIEW svc.missing_setting IS 'Settings of services'' roles that are gone or were changed.';
+
+-- Names of objects as a GRANT wants them
+CREATE VIEW svc.grantable_object (class_id, object_id, keyword, name) AS
+SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid,
+       CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+       pg_catalog.format('%I.%I', n.nspname, c.relname)
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+UNION ALL
+SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, 'SCHEMA', pg_catalog.quote_ident(n.nspname)
+  FROM pg_catalog.pg_namespace n
+UNION ALL
+SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'ROUTINE',
+       pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid))
+  FROM pg_catalog.pg_proc p
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace;
+COMMENT ON VIEW svc.grantable_object IS 'How GRANT names schemas, relations and functions.';
+
+-- Everything that differs, with the statement that mends it
+CREATE VIEW svc.grant_problem (service, object, role, privilege, problem, via, fix) AS
+SELECT m.service, o.name, m.role, m.privilege, 'missing', NULL::oid,
+       pg_catalog.format('GRANT %s ON %s %s TO %I', m.privilege, o.keyword, o.name, r.rolname)
+  FROM svc.missing_right m
+  JOIN svc.grantable_object o ON o.class_id = m.class_id AND o.object_id = m.object_id
+  JOIN pg_catalog.pg_roles r ON r.oid = m.role
+UNION ALL
+SELECT e.service, o.name || coalesce('.' || pg_catalog.quote_ident(t.attname), ''), u.role,
+       e.privilege || CASE WHEN e.grantable THEN ' WITH GRANT OPTION' ELSE '' END, 'extra', u.via,
+       pg_catalog.format('REVOKE %s%s%s ON %s %s FROM %s%s',
+                         CASE WHEN e.declared THEN 'GRANT OPTION FOR ' ELSE '' END, e.privilege,
+                         ' (' || pg_catalog.quote_ident(t.attname) || ')', o.keyword, o.name,
+                         coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC'),
+                         CASE WHEN e.grantable THEN ' CASCADE' ELSE '' END)
+  FROM svc.extra_right e
+  JOIN svc.grantable_object o ON o.class_id = e.class_id AND o.object_id = e.object_id
+  LEFT JOIN pg_catalog.pg_roles r ON r.oid = e.grantee
+  LEFT JOIN pg_catalog.pg_attribute t ON e.column_id <> 0 AND t.attrelid = e.object_id AND t.attnum = e.column_id
+ CROSS JOIN LATERAL (
+       WITH RECURSIVE holder (role, via) AS (
+           SELECT e.grantee, NULL::oid
+           UNION
+           SELECT a.member, h.role
+             FROM holder h
+             JOIN pg_catalog.pg_auth_members a ON a.roleid = h.role
+             JOIN pg_catalog.pg_roles p ON p.oid = a.member AND NOT p.rolsuper)
+       SELECT h.role, h.via
+         FROM holder h
+        WHERE h.via IS NULL
+           OR NOT EXISTS (SELECT 1 FROM svc.allowed_right l
+                           WHERE l.class_id = e.class_id AND l.object_id = e.object_id
+                             AND l.privilege = e.privilege AND pg_catalog.pg_has_role(h.role, l.role, 'USAGE'))) u
+UNION ALL
+SELECT e.service, 'default privileges in schema ' || pg_catalog.quote_ident(n.nspname), e.role, e.privilege, 'missing', NULL::oid,
+       pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I GRANT %s ON %s TO %I', k.rolname, n.nspname,
+                         e.privilege, CASE e.kind WHEN 'S' THEN 'SEQUENCES' ELSE 'TABLES' END, r.rolname)
+  FROM svc.expected_default e
+  JOIN pg_catalog.pg_namespace n ON n.oid = e.schema
+  JOIN pg_catalog.pg_roles k ON k.oid = e.maker
+  JOIN pg_catalog.pg_roles r ON r.oid = e.role
+ WHERE NOT EXISTS (SELECT 1 FROM svc.granted_default g
+                    WHERE g.maker = e.maker AND g.schema = e.schema AND g.kind = e.kind
+                      AND g.grantee = e.role AND g.privilege = e.privilege)
+UNION ALL
+SELECT x.service, 'default privileges in schema ' || pg_catalog.quote_ident(n.nspname), g.grantee, g.privilege, 'extra', NULL::oid,
+       pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I REVOKE %s ON %s FROM %s', k.rolname, n.nspname,
+                         g.privilege, CASE g.kind WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' WHEN 'T' THEN 'TYPES' ELSE 'TABLES' END,
+                         coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC'))
+  FROM svc.granted_default g
+  JOIN svc.service_schema x ON x.schema = g.schema
+  JOIN svc.service s ON s.service = x.service
+  JOIN pg_catalog.pg_namespace n ON n.oid = g.schema
+  JOIN pg_catalog.pg_roles k ON k.oid = g.maker
+  LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee
+ WHERE g.grantee <> s.owner
+   AND NOT EXISTS (SELECT 1
+                     FROM svc.service_role o
+                     JOIN svc.service_role lower ON lower.service = o.service AND lower.rank <= o.rank
+                     JOIN svc.level_privilege l ON l.level = lower.level
+                    WHERE o.service = s.service AND o.role = g.grantee
+                      AND l.relkind = g.kind AND l.privilege = g.privilege AND NOT x.contract)
+UNION ALL
+SELECT e.service, pg_catalog.quote_ident(g.rolname), e.role, 'MEMBER', 'missing', NULL::oid,
+       pg_catalog.format('GRANT %I TO %I', g.rolname, r.rolname)
+  FROM svc.expected_membership e
+  JOIN pg_catalog.pg_roles g ON g.oid = e.group_role
+  JOIN pg_catalog.pg_roles r ON r.oid = e.role
+ WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_auth_members m WHERE m.roleid = e.group_role AND m.member = e.role)
+UNION ALL
+SELECT e.service, pg_catalog.quote_ident(g.rolname), e.role, 'MEMBER', 'extra', e.via,
+       pg_catalog.format('REVOKE %I FROM %I', g.rolname, r.rolname)
+  FROM svc.extra_membership e
+  JOIN pg_catalog.pg_roles g ON g.oid = e.group_role
+  JOIN pg_catalog.pg_roles r ON r.oid = e.stranger
+UNION ALL
+SELECT m.service, 'database ' || pg_catalog.quote_ident(pg_catalog.current_database()), m.role, 'SET ' || m.name, 'missing', NULL::oid,
+       pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET %s = %s', r.rolname, pg_catalog.current_database(), m.name,
+                         CASE m.name WHEN 'role' THEN pg_catalog.quote_literal(m.value) ELSE m.value END)
+  FROM svc.missing_setting m
+  JOIN pg_catalog.pg_roles r ON r.oid = m.role
+UNION ALL
+SELECT s.service, i.identity, m.role, 'OWNER', 'extra', NULL::oid,
+       pg_catalog.format('ALTER %s %s OWNER TO %I', pg_catalog.upper(pg_catalog.replace(i.type, ' object', '')), i.identity, o.rolname)
+  FROM svc.service s
+  JOIN svc.member m ON m.service = s.service AND m.kind IN ('login', 'migrator')
+  JOIN pg_catalog.pg_roles o ON o.oid = s.owner
+  JOIN pg_catalog.pg_shdepend d
+    ON d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = m.role AND d.deptype = 'o'
+   AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())
+   AND d.classid NOT IN ('pg_catalog.pg_default_acl'::pg_catalog.regclass, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass)
+ CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) i
+ WHERE i.identity IS NOT NULL
+   AND coalesce(i.schema, '') NOT LIKE 'pg\_temp%';
+COMMENT ON VIEW svc.grant_problem IS 'What svc.check_grants() reports, for all services.';
+
+CREATE FUNCTION svc.check_grants(OUT service name, OUT object text, OUT role name, OUT privilege text,
+        OUT problem text, OUT via name, OUT fix text)
+    RETURNS SETOF record
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_check_grants';
+COMMENT ON FUNCTION svc.check_grants() IS
+'Rights that differ from what was declared, of the services that the caller owns (a superuser: all); no row when nothing differs. problem: missing or extra; a logical service has missing ones only. privilege: of an object, MEMBER of a role, OWNER of an object that a login owns, or SET of a setting in this database. via: the role through which an extra right is held. fix: a statement that mends it.';
+
+-- What a service's owner role may do with the catalog itself: read the tables
+-- (pg_dump must) and call the functions that PUBLIC may not call, but for
+-- making new services.
+CREATE VIEW svc.owner_objects (privilege, keyword, names) AS
+SELECT 'SELECT', 'TABLE', pg_catalog.string_agg(pg_catalog.format('svc.%I', c.relname), ', ')
+  FROM pg_catalog.pg_class c
+ WHERE c.relnamespace = 'svc'::pg_catalog.regnamespace AND c.relkind = 'r'
+UNION ALL
+SELECT 'EXECUTE', 'FUNCTION', pg_catalog.string_agg(p.oid::pg_catalog.regprocedure::text, ', ')
+  FROM pg_catalog.pg_proc p
+ WHERE p.pronamespace = 'svc'::pg_catalog.regnamespace
+   AND p.proname <> 'create_service'
+   AND p.prorettype NOT IN ('pg_catalog.trigger'::pg_catalog.regtype, 'pg_catalog.event_trigger'::pg_catalog.regtype)
+   AND NOT EXISTS (SELECT 1 FROM pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
+                    WHERE a.grantee = 0);
+COMMENT ON VIEW svc.owner_objects IS 'What of the extension is granted to services'' owner roles.';

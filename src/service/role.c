@@ -1,0 +1,277 @@
+/*
+ * role.c: the roles of services: made, adopted, granted, dropped.
+ *
+ * A service has three group roles that nobody logs in as; each is a member of
+ * the one below it: owner of writer, writer of reader.  Logins and other roles
+ * are declared members of one of the three.
+ */
+#include "core/svc.h"
+
+#include "access/table.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_authid.h"
+#include "commands/dbcommands.h"
+#include "commands/user.h"
+#include "core/args.h"
+#include "core/extension.h"
+#include "core/sql.h"
+#include "executor/spi.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_node.h"
+#include "service/right.h"
+#include "service/role.h"
+#include "service/service.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+SVC_FUNCTION(svc_grant_role);
+SVC_FUNCTION(svc_revoke_role);
+
+/*
+ * Refuse a role that no service can have as its own: a superuser could not be
+ * kept inside the service, and a predefined role belongs to the server.
+ */
+void
+role_check_limited(Oid role)
+{
+	const char *name = svc_role_name(role);
+
+	if (superuser_arg(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("superuser \"%s\" cannot be a role of a service", name),
+				 errdetail("Its rights could not be limited to the service."),
+				 errhint("Name another role.")));
+	if (IsReservedName(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("predefined role \"%s\" cannot be a role of a service", name)));
+}
+
+/* Take an existing role over, as far as the caller may. */
+static void
+check_adoptable(RoleMaker *maker, Oid role, const char *name)
+{
+	if (!maker->adopt)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("role \"%s\" already exists", name),
+				 errdetail("Roles are shared by all databases of the cluster."),
+				 errhint("Give role_prefix for other names, or adopt => true to take the role over.")));
+	role_check_limited(role);
+	if (!svc_may_administer_role(maker->caller, role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to adopt role \"%s\"", name),
+				 errhint("Only roles with ADMIN OPTION on it may hand it to a service.")));
+}
+
+/*
+ * Make a role, or adopt the one there is.  Inside a scope of the extension's
+ * owner; the caller's own rights are checked.
+ */
+Oid
+role_make(RoleMaker *maker, const char *name, const char *options)
+{
+	Oid			role = get_role_oid(name, true);
+
+	if (OidIsValid(role))
+	{
+		check_adoptable(maker, role, name);
+		maker->adopted = lappend_oid(maker->adopted, role);
+		return role;
+	}
+	if (!has_createrole_privilege(maker->caller))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to create role \"%s\"", name),
+				 errhint("Making a service needs the CREATEROLE attribute.")));
+	svc_sql_do("CREATE ROLE %s %s", quote_identifier(name), options);
+	return get_role_oid(name, false);
+}
+
+/* Was the role there before? */
+bool
+role_was_adopted(const RoleMaker *maker, Oid role)
+{
+	return list_member_oid(maker->adopted, role);
+}
+
+/*
+ * Give a role its password.  By the server's function, not as a statement,
+ * which would appear with the password in error contexts and statement logs.
+ */
+void
+role_set_password(Oid role, const char *password)
+{
+	AlterRoleStmt *stmt = makeNode(AlterRoleStmt);
+
+	stmt->role = makeNode(RoleSpec);
+	stmt->role->roletype = ROLESPEC_CSTRING;
+	stmt->role->rolename = svc_role_name(role);
+	stmt->role->location = -1;
+	stmt->options = list_make1(makeDefElem("password", (Node *) makeString(pstrdup(password)), -1));
+	stmt->action = +1;
+	AlterRole(make_parsestate(NULL), stmt);
+	CommandCounterIncrement();
+}
+
+/* Refuse what is not a level of membership. */
+void
+role_check_level(const char *level, const char *what)
+{
+	if (strcmp(level, "owner") != 0 && strcmp(level, "writer") != 0 &&
+		strcmp(level, "reader") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid %s \"%s\"", what, level),
+				 errhint("Levels are owner, writer and reader.")));
+}
+
+/* Take a role out of the group roles of a service that it is a direct member of. */
+static void
+leave_groups(const Service *service, Oid role)
+{
+	uint64		rows;
+	List	   *groups = NIL;
+	ListCell   *cell;
+
+	rows = svc_sql("SELECT r.role::pg_catalog.oid FROM svc.service_role r"
+				   "  JOIN pg_catalog.pg_auth_members m ON m.roleid = r.role AND m.member = $2"
+				   " WHERE r.service = $1",
+				   sql_name(service->name), sql_oid(role));
+	for (uint64 row = 0; row < rows; row++)
+		groups = list_append_unique_oid(groups, svc_sql_oid_value(row, 1));
+	foreach(cell, groups)
+		svc_sql_do("REVOKE %s FROM %s", quote_identifier(svc_role_name(lfirst_oid(cell))),
+				   quote_identifier(svc_role_name(role)));
+}
+
+/* Take away the settings that this database has for a role, where they are ours. */
+static void
+reset_settings(const Service *service, Oid role)
+{
+	uint64		rows;
+	List	   *names = NIL;
+	ListCell   *cell;
+	int			context;
+
+	rows = svc_sql("SELECT name FROM svc.expected_setting WHERE service = $1 AND role = $2",
+				   sql_name(service->name), sql_regrole(role));
+	for (uint64 row = 0; row < rows; row++)
+		names = lappend(names, svc_sql_value(row, 1));
+	context = svc_sql_open();
+	foreach(cell, names)
+		svc_sql_do("ALTER ROLE %s IN DATABASE %s RESET %s", quote_identifier(svc_role_name(role)),
+				   quote_identifier(get_database_name(MyDatabaseId)), (char *) lfirst(cell));
+	svc_sql_close(context);
+}
+
+/*
+ * Make a role a declared member of a service, at this level and no other.
+ * Inside a scope of the extension's owner.  Granting is left to right_mend.
+ */
+void
+role_declare_member(const Service *service, Oid role, const char *kind, const char *level)
+{
+	reset_settings(service, role);
+	leave_groups(service, role);
+	svc_sql("INSERT INTO svc.member AS m (service, role, kind, level) VALUES ($1, $2, $3, $4)"
+			" ON CONFLICT (service, role) DO UPDATE SET level = EXCLUDED.level",
+			sql_name(service->name), sql_regrole(role), sql_text(kind), sql_text(level));
+}
+
+/* Refuse a role that is one of the service's own three. */
+static void
+check_not_group(const Service *service, Oid role)
+{
+	if (role == service->owner || role == service->writer || role == service->reader)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_GRANT_OPERATION),
+				 errmsg("role \"%s\" is one of the roles of service \"%s\" itself",
+						svc_role_name(role), service->name)));
+}
+
+/*
+ * svc.grant_role(service, role, level)
+ */
+Datum
+svc_grant_role(PG_FUNCTION_ARGS)
+{
+	Service    *service;
+	Oid			role;
+	char	   *level;
+	SqlScope	scope;
+
+	svc_check_writable("svc.grant_role()");
+	service = service_arg(fcinfo, 0);
+	role = get_role_oid(svc_arg_name(fcinfo, 1, "role"), false);
+	level = svc_arg_text(fcinfo, 2, "level");
+	role_check_level(level, "level");
+	check_not_group(service, role);
+	if (strcmp(level, "owner") == 0 && !svc_may_administer_role(GetUserId(), service->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to make an owner of service \"%s\"", service->name),
+				 errhint("That needs ADMIN OPTION on role \"%s\".", svc_role_name(service->owner))));
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	role_declare_member(service, role, "granted", level);
+	right_mend(service->name, NIL);
+	svc_sql_end(&scope);
+	PG_RETURN_VOID();
+}
+
+/*
+ * svc.revoke_role(service, role)
+ */
+Datum
+svc_revoke_role(PG_FUNCTION_ARGS)
+{
+	Service    *service;
+	Oid			role;
+	SqlScope	scope;
+
+	svc_check_writable("svc.revoke_role()");
+	service = service_arg(fcinfo, 0);
+	role = get_role_oid(svc_arg_name(fcinfo, 1, "role"), false);
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	reset_settings(service, role);
+	if (svc_sql("DELETE FROM svc.member WHERE service = $1 AND role = $2 RETURNING 1",
+				sql_name(service->name), sql_regrole(role)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("role \"%s\" is not a member of service \"%s\"",
+						svc_role_name(role), service->name),
+				 errhint("Roles get there by svc.create_service and svc.grant_role.")));
+	leave_groups(service, role);
+	svc_sql_end(&scope);
+	PG_RETURN_VOID();
+}
+
+/*
+ * Drop a role that was made for a service, with the rights it was granted.  It
+ * must not own anything any more: DROP OWNED would drop that too.
+ */
+void
+role_drop(Oid role)
+{
+	const char *name = svc_role_name(role);
+
+	if (svc_sql("SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)"
+				"  FROM pg_catalog.pg_shdepend d"
+				" WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = $1"
+				"   AND d.deptype = 'o'"
+				"   AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b"
+				"                  WHERE b.datname = pg_catalog.current_database())"
+				" ORDER BY 1",
+				sql_oid(role)) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("role \"%s\" cannot be dropped because it owns objects outside of its service", name),
+				 errdetail("One of them is %s.", svc_sql_value(0, 1)),
+				 errhint("Drop them, or give them another owner.")));
+	svc_sql_do("DROP OWNED BY %s", quote_identifier(name));
+	svc_sql_do("DROP ROLE %s", quote_identifier(name));
+}

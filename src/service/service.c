@@ -1,0 +1,276 @@
+/*
+ * service.c: a service as the catalog knows it: look-ups, and who may act.
+ *
+ * Look-ups read the catalog tables directly, with a snapshot of their own:
+ * they serve callers that have no rights on these tables, and always see what
+ * was committed last.
+ */
+#include "core/svc.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "core/args.h"
+#include "core/extension.h"
+#include "core/ddl.h"
+#include "service/assign.h"
+#include "service/contract.h"
+#include "service/ownership.h"
+#include "service/provision.h"
+#include "service/right.h"
+#include "service/service.h"
+#include "service/status.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+/* Columns of svc.service, in the order of its definition */
+enum
+{
+	COL_SERVICE = 1,
+	COL_FORM,
+	COL_SCHEMA,
+	COL_OWNER,
+	COL_WRITER,
+	COL_READER
+};
+
+#define CONTRACT_SUFFIX "_api"
+
+SVC_FUNCTION(svc_current_service);
+
+/* What services do when the library is loaded. */
+void
+ServiceInit(void)
+{
+	OwnershipInit();
+	AssignInit();
+	ProvisionInit();
+	RightInit();
+	StatusInit();
+	ContractInit();
+}
+
+/* A name column of a catalog row, or NULL. */
+static char *
+name_column(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? NULL : pstrdup(NameStr(*DatumGetName(value)));
+}
+
+/* A role column of a catalog row, or InvalidOid. */
+static Oid
+role_column(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? InvalidOid : DatumGetObjectId(value);
+}
+
+/* Make a Service from its catalog row. */
+static Service *
+read_service(HeapTuple tuple, TupleDesc desc)
+{
+	Service    *service = palloc(sizeof(Service));
+	bool		isnull;
+
+	service->name = name_column(tuple, desc, COL_SERVICE);
+	service->form = TextDatumGetCString(heap_getattr(tuple, COL_FORM, desc, &isnull));
+	service->schema = name_column(tuple, desc, COL_SCHEMA);
+	service->owner = role_column(tuple, desc, COL_OWNER);
+	service->writer = role_column(tuple, desc, COL_WRITER);
+	service->reader = role_column(tuple, desc, COL_READER);
+	return service;
+}
+
+/*
+ * The services whose row matches a name key, or all of them where key is NULL.
+ */
+static List *
+scan_services(const char *index, AttrNumber column, const char *key)
+{
+	Oid			relid = svc_catalog_relation("service");
+	Relation	rel;
+	SysScanDesc scan;
+	ScanKeyData scankey;
+	HeapTuple	tuple;
+	NameData	name;
+	List	   *services = NIL;
+
+	if (!OidIsValid(relid))
+		return NIL;
+	rel = table_open(relid, AccessShareLock);
+	if (key)
+	{
+		namestrcpy(&name, key);
+		ScanKeyInit(&scankey, column, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&name));
+	}
+	scan = systable_beginscan(rel, svc_catalog_relation(index), true, NULL, key ? 1 : 0, &scankey);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		services = lappend(services, read_service(tuple, RelationGetDescr(rel)));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return services;
+}
+
+/* All services of this database. */
+List *
+service_list(void)
+{
+	return scan_services("service_pkey", COL_SERVICE, NULL);
+}
+
+/* The service of a name: an error, or NULL with missing_ok, where there is none. */
+Service *
+service_lookup(const char *name, bool missing_ok)
+{
+	List	   *found = NIL;
+
+	/* a longer name would be cut, and the cut one might be there */
+	if (strlen(name) < NAMEDATALEN)
+		found = scan_services("service_pkey", COL_SERVICE, name);
+	if (found != NIL)
+		return linitial(found);
+	if (!missing_ok)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("service \"%s\" does not exist", name),
+				 errhint("SELECT * FROM svc.services lists the services.")));
+	return NULL;
+}
+
+/*
+ * The service that a schema belongs to: as its own schema, or as its contract
+ * schema <service>_api.  NULL where there is none.
+ */
+Service *
+service_of_schema(const char *schema)
+{
+	List	   *found = scan_services("service_schema_key", COL_SCHEMA, schema);
+	int			length = strlen(schema) - strlen(CONTRACT_SUFFIX);
+
+	if (found != NIL)
+		return linitial(found);
+	if (length > 0 && strcmp(schema + length, CONTRACT_SUFFIX) == 0)
+		return service_lookup(pnstrdup(schema, length), true);
+	return NULL;
+}
+
+/* The name of the schema that holds a service's contract. */
+char *
+service_contract_schema(const char *service)
+{
+	return psprintf("%s" CONTRACT_SUFFIX, service);
+}
+
+/* Is the service of this form? */
+bool
+service_form_is(const Service *service, const char *form)
+{
+	return strcmp(service->form, form) == 0;
+}
+
+/*
+ * Only members of a service's owner role, and superusers, may change it.
+ * Returns the service.
+ */
+Service *
+svc_check_service_owner(const char *name)
+{
+	Service    *service = service_lookup(name, false);
+
+	if (!is_member_of_role(GetUserId(), service->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of service \"%s\"", name),
+				 errhint("Members of role \"%s\" own it; svc.grant_role makes one.",
+						 svc_role_name(service->owner))));
+	return service;
+}
+
+/* The service that an argument names, which the caller must own. */
+Service *
+service_arg(FunctionCallInfo fcinfo, int i)
+{
+	return svc_check_service_owner(svc_arg_name(fcinfo, i, "service"));
+}
+
+/* Is the current user a member of one of the service's roles, as itself and not as superuser? */
+static bool
+is_member_of_service(const Service *service)
+{
+	Oid			user = GetUserId();
+
+	return is_member_of_role_nosuper(user, service->owner) ||
+		is_member_of_role_nosuper(user, service->writer) ||
+		is_member_of_role_nosuper(user, service->reader);
+}
+
+/* The service of the role that owns it, or NULL. */
+Service *
+service_of_role(Oid role)
+{
+	ListCell   *cell;
+
+	foreach(cell, service_list())
+	{
+		Service    *service = lfirst(cell);
+
+		if (service->owner == role)
+			return service;
+	}
+	return NULL;
+}
+
+/* The names in a list of services, for an error's detail. */
+static char *
+names_of(List *services)
+{
+	StringInfoData names;
+	ListCell   *cell;
+
+	initStringInfo(&names);
+	foreach(cell, services)
+		appendStringInfo(&names, "%s%s", names.len ? ", " : "", ((Service *) lfirst(cell))->name);
+	return names.data;
+}
+
+/*
+ * svc.current_service() → name: the only service of this database, else the
+ * one whose role the current user is a member of.
+ */
+Datum
+svc_current_service(PG_FUNCTION_ARGS)
+{
+	List	   *services = service_list();
+	List	   *mine = NIL;
+	ListCell   *cell;
+
+	foreach(cell, services)
+		if (list_length(services) == 1 || is_member_of_service(lfirst(cell)))
+			mine = lappend(mine, lfirst(cell));
+
+	if (services == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no service in this database"),
+				 errhint("svc.create_service makes one.")));
+	if (list_length(mine) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot tell which service is meant"),
+				 mine == NIL
+				 ? errdetail("Role \"%s\" is a member of none of these services: %s.",
+							 svc_role_name(GetUserId()), names_of(services))
+				 : errdetail("Role \"%s\" is a member of several services: %s.",
+							 svc_role_name(GetUserId()), names_of(mine)),
+				 errhint("Name the service in the call.")));
+	PG_RETURN_DATUM(DirectFunctionCall1(namein,
+										CStringGetDatum(((Service *) linitial(mine))->name)));
+}

@@ -1,0 +1,35 @@
+/*
+ * service.h: a service as the catalog knows it.
+ */
+#ifndef SVC_SERVICE_H
+#define SVC_SERVICE_H
+
+#include "nodes/pg_list.h"
+
+/* names of roles and of the contract schema are made from it: <name>_writer */
+#define SERVICE_MAX_NAME 56
+
+typedef struct Service
+{
+	char	   *name;
+	char	   *form;			/* schema, logical */
+	char	   *schema;			/* NULL for a logical service */
+	Oid			owner;
+	Oid			writer;
+	Oid			reader;
+} Service;
+
+extern void ServiceInit(void);
+
+extern Service *service_lookup(const char *name, bool missing_ok);
+extern Service *service_of_schema(const char *schema);
+extern Service *service_of_role(Oid role);
+extern List *service_list(void);
+
+extern Service *svc_check_service_owner(const char *name);
+extern Service *service_arg(FunctionCallInfo fcinfo, int i);
+
+extern char *service_contract_schema(const char *service);
+extern bool service_form_is(const Service *service, const char *form);
+
+#endif							/* SVC_SERVICE_H */

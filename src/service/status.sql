@@ -1,0 +1,79 @@
+-- status.sql: one screen that says how things are.  Assembled last: it looks
+-- at every module.
+
+CREATE VIEW svc.service_problem (service, state, detail, hint) AS
+SELECT s.service, 'error', pg_catalog.format('its %s role was dropped', r.level),
+       'A superuser can put another role in its place; see the documentation of services.'
+  FROM svc.service s
+  JOIN svc.service_role r ON r.service = s.service
+ WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles p WHERE p.oid = r.role)
+UNION ALL
+SELECT s.service, 'error', pg_catalog.format('its schema %I does not exist', s.schema),
+       'Make it again, or forget the service with svc.drop_service.'
+  FROM svc.service s
+ WHERE s.schema IS NOT NULL
+   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname = s.schema)
+UNION ALL
+SELECT s.service, 'warning', pg_catalog.format('%s belongs to role %I', c.oid::pg_catalog.regclass, o.rolname),
+       pg_catalog.format('ALTER %s %s OWNER TO %I',
+           CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE'
+                          WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+           c.oid::pg_catalog.regclass, w.rolname)
+  FROM svc.service s
+  JOIN svc.service_schema x ON x.service = s.service
+  JOIN pg_catalog.pg_class c ON c.relnamespace = x.schema AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+  JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+  JOIN pg_catalog.pg_roles w ON w.oid = s.owner
+ WHERE c.relowner <> s.owner
+   AND svc.owner_of(c.oid) = s.service
+   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+                    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i', 'e')
+                      AND (d.deptype = 'e' OR c.relkind = 'S'))
+UNION ALL
+SELECT p.service, 'warning',
+       pg_catalog.format('%s rights missing, %s not declared',
+                         pg_catalog.count(*) FILTER (WHERE p.problem = 'missing'),
+                         pg_catalog.count(*) FILTER (WHERE p.problem = 'extra')),
+       'SELECT * FROM svc.check_grants()'
+  FROM svc.grant_problem p
+ GROUP BY p.service
+UNION ALL
+SELECT c.service, 'error', pg_catalog.format('%s problems with its contract', pg_catalog.count(*)),
+       'SELECT * FROM svc.check_contracts()'
+  FROM svc.check_contracts() c
+ GROUP BY c.service;
+COMMENT ON VIEW svc.service_problem IS 'What is wrong with each service.';
+
+CREATE VIEW svc.service_status (rank, item, state, detail, hint, owner) AS
+SELECT 2, 'service ' || s.service, coalesce(p.state, 'ok'),
+       coalesce(p.detail,
+                CASE s.form WHEN 'schema' THEN pg_catalog.format('schema %I', s.schema) ELSE 'logical' END),
+       p.hint, NULL::pg_catalog.oid
+  FROM svc.service s
+  LEFT JOIN svc.service_problem p ON p.service = s.service;
+COMMENT ON VIEW svc.service_status IS 'The services'' rows of svc.status().';
+
+CREATE VIEW svc.event_trigger_status (rank, item, state, detail, hint, owner) AS
+SELECT 1, 'event trigger ' || w.name,
+       CASE WHEN e.evtenabled IN ('O', 'A') THEN 'ok' ELSE 'error' END,
+       CASE WHEN e.evtname IS NULL THEN 'missing: ' || w.purpose || ' is not done'
+            WHEN e.evtenabled IN ('O', 'A') THEN 'enabled: ' || w.purpose
+            ELSE 'disabled: ' || w.purpose || ' is not done' END,
+       CASE WHEN e.evtname IS NULL THEN 'Create the extension again.'
+            WHEN e.evtenabled NOT IN ('O', 'A') THEN pg_catalog.format('ALTER EVENT TRIGGER %I ENABLE', e.evtname) END,
+       NULL::pg_catalog.oid
+  FROM (VALUES ('svc_ownership_ddl', 'following renames and granting rights on new objects'),
+               ('svc_ownership_drop', 'forgetting what was dropped')) w (name, purpose)
+  LEFT JOIN pg_catalog.pg_event_trigger e ON e.evtname = w.name;
+COMMENT ON VIEW svc.event_trigger_status IS 'The event triggers'' rows of svc.status().';
+
+CREATE FUNCTION svc.version(OUT library text, OUT sql text, OUT server text)
+    LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'svc_version';
+COMMENT ON FUNCTION svc.version() IS
+'Versions of the loaded library, of the extension''s SQL objects in this database, and of the server.';
+
+CREATE FUNCTION svc.status(OUT item text, OUT state text, OUT detail text, OUT hint text)
+    RETURNS SETOF record
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_status';
+COMMENT ON FUNCTION svc.status() IS
+'How things are: library, preload, event triggers, each service, and the caller''s own counters and expiring tables, with what is wrong. state: ok, warning or error. hint: what to do, often a statement.';

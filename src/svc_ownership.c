@@ -1,0 +1,21 @@
+/*
+ * svc_ownership.c: the extension's table of contents.
+ */
+#include "core/svc.h"
+
+#include "service/service.h"
+#include "upkeep/upkeep.h"
+#include "utils/guc.h"
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+/* Called once when the library is loaded, preloaded or at its first use. */
+void
+_PG_init(void)
+{
+	ServiceInit();
+	UpkeepInit();
+	MarkGUCPrefixReserved(SVC_EXTENSION);
+}
