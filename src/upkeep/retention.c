@@ -1,0 +1,363 @@
+/*
+ * retention.c: rows that are kept for a while, and then go.
+ *
+ * A declaration is a row of svc.retention.  Rows are deleted in batches,
+ * oldest first, as the table's owner in a restricted operation: a DBA who
+ * cleans up does not run a service's triggers with a DBA's rights.  A row that
+ * somebody has locked is left for the next time.
+ */
+#include "core/svc.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "core/args.h"
+#include "core/ddl.h"
+#include "core/extension.h"
+#include "core/protect.h"
+#include "core/relation.h"
+#include "core/sql.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "nodes/parsenodes.h"
+#include "upkeep/updated_at.h"
+#include "upkeep/upkeep.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#define BATCH_ROWS 1000
+
+SVC_FUNCTION(svc_keep_rows);
+SVC_FUNCTION(svc_drop_retention);
+SVC_FUNCTION(svc_expire_now);
+
+/* A table whose rows expire */
+typedef struct Retention
+{
+	Oid			relation;
+	char	   *column;
+	Oid			type;			/* of the column */
+	Datum		cutoff;			/* rows before this go */
+	uint64		deleted;
+} Retention;
+
+/* Refuse a column that says no age, or by which the oldest rows are not found. */
+static void
+check_age_column(Relation rel, const char *column)
+{
+	AttrNumber	number = svc_column_number(rel, column);
+	Oid			type = TupleDescAttr(RelationGetDescr(rel), number - 1)->atttypid;
+
+	if (!updated_at_type(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of relation \"%s\" says no age", column,
+						RelationGetRelationName(rel)),
+				 errdetail("It is of type %s; an age column is timestamptz, timestamp or date.",
+						   format_type_be(type))));
+	if (!svc_has_index_on(rel, number))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no index begins with column \"%s\" of relation \"%s\"", column,
+						RelationGetRelationName(rel)),
+				 errdetail("Every cleaning would read the whole table."),
+				 errhint("CREATE INDEX ON %s (%s)", svc_quote_relation(RelationGetRelid(rel)),
+						 quote_identifier(column))));
+}
+
+/* Refuse tables whose rows are not ours to delete. */
+static void
+check_kept_table(Relation rel)
+{
+	char		relkind = rel->rd_rel->relkind;
+
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table", RelationGetRelationName(rel))));
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("\"%s\" is a temporary table", RelationGetRelationName(rel))));
+	svc_check_relation_owner(RelationGetRelid(rel));
+}
+
+/* Refuse an interval that is no time to keep something. */
+static Datum
+keep_arg(FunctionCallInfo fcinfo, int i)
+{
+	Interval   *keep;
+	Interval	zero = {0};
+
+	if (PG_ARGISNULL(i))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", "keep"),
+				 errhint("svc.drop_retention keeps all rows.")));
+	keep = PG_GETARG_INTERVAL_P(i);
+	if (DatumGetBool(DirectFunctionCall2(interval_lt, IntervalPGetDatum(keep),
+										 IntervalPGetDatum(&zero))) ||
+		svc_interval_is_infinite(keep))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be a time of zero or more", "keep")));
+	return IntervalPGetDatum(keep);
+}
+
+/*
+ * svc.keep_rows(relation, age_column, keep)
+ */
+Datum
+svc_keep_rows(PG_FUNCTION_ARGS)
+{
+	Relation	rel;
+	char	   *column;
+	Datum		keep;
+	SqlScope	scope;
+
+	svc_check_writable("svc.keep_rows()");
+	rel = svc_open_relation_arg(fcinfo, 0, "relation", AccessShareLock);
+	column = svc_arg_name(fcinfo, 1, "age_column");
+	keep = keep_arg(fcinfo, 2);
+	check_kept_table(rel);
+	check_age_column(rel, column);
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	svc_sql("INSERT INTO svc.retention (relation, age_column, keep) VALUES ($1, $2, $3)"
+			" ON CONFLICT (relation) DO UPDATE"
+			"   SET age_column = EXCLUDED.age_column, keep = EXCLUDED.keep",
+			sql_regclass(RelationGetRelid(rel)), sql_name(column), sql_datum(keep, INTERVALOID));
+	svc_sql_end(&scope);
+	relation_close(rel, NoLock);
+	PG_RETURN_VOID();
+}
+
+/*
+ * svc.drop_retention(relation)
+ */
+Datum
+svc_drop_retention(PG_FUNCTION_ARGS)
+{
+	Oid			relation;
+	SqlScope	scope;
+
+	svc_check_writable("svc.drop_retention()");
+	relation = svc_arg_relation(fcinfo, 0, "relation");
+	svc_check_relation_owner(relation);
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	if (svc_sql("DELETE FROM svc.retention WHERE relation = $1 RETURNING 1", sql_oid(relation)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("rows of relation \"%s\" do not expire", get_rel_name(relation)),
+				 errhint("svc.keep_rows says for how long rows are kept.")));
+	svc_sql_end(&scope);
+	PG_RETURN_VOID();
+}
+
+/*
+ * The tables whose rows may be deleted for a caller: those that it owns, of
+ * them the one that is named, if one is.
+ */
+static List *
+retentions_of(Oid caller, Oid relation, MemoryContext cxt)
+{
+	List	   *retentions = NIL;
+	uint64		rows = svc_sql("SELECT r.relation::pg_catalog.oid, r.age_column, a.atttypid,"
+							   "       pg_catalog.now() - r.keep"
+							   "  FROM svc.retention r"
+							   "  JOIN pg_catalog.pg_class c ON c.oid = r.relation"
+							   "  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = r.age_column"
+							   " WHERE pg_catalog.pg_has_role($1, c.relowner, 'USAGE')"
+							   "   AND ($2 IS NULL OR r.relation = $2)"
+							   " ORDER BY r.relation::pg_catalog.regclass::pg_catalog.text",
+							   sql_oid(caller), sql_oid(relation));
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+
+	for (uint64 row = 0; row < rows; row++)
+	{
+		Retention  *r = palloc0(sizeof(Retention));
+		bool		isnull;
+
+		r->relation = svc_sql_oid_value(row, 1);
+		r->column = svc_sql_value(row, 2);
+		r->type = svc_sql_oid_value(row, 3);
+		r->cutoff = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 4, &isnull);
+		retentions = lappend(retentions, r);
+	}
+	MemoryContextSwitchTo(old);
+	return retentions;
+}
+
+/* The name of an age column's type, for a cast. */
+static const char *
+type_name(Oid type)
+{
+	return type == TIMESTAMPTZOID ? "timestamptz" : type == TIMESTAMPOID ? "timestamp" : "date";
+}
+
+/* The statement that deletes one batch: rows before $1, at most $2, oldest first. */
+static char *
+delete_statement(const Retention *r)
+{
+	const char *table = svc_quote_relation(r->relation);
+	const char *column = quote_identifier(r->column);
+
+	return psprintf("DELETE FROM %s AS t USING ("
+					"SELECT s.tableoid, s.ctid FROM %s AS s"
+					" WHERE s.%s OPERATOR(pg_catalog.<) $1::pg_catalog.%s"
+					" ORDER BY s.%s LIMIT $2 FOR UPDATE SKIP LOCKED) AS d"
+					" WHERE t.tableoid OPERATOR(pg_catalog.=) d.tableoid"
+					"   AND t.ctid OPERATOR(pg_catalog.=) d.ctid",
+					table, table, column, type_name(r->type), column);
+}
+
+/* Delete what has expired from one table, batch after batch. */
+static void
+delete_expired(Retention *r)
+{
+	char	   *statement = delete_statement(r);
+	uint64		rows;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		rows = svc_sql(statement, sql_datum(r->cutoff, TIMESTAMPTZOID),
+					   sql_datum(Int64GetDatum(BATCH_ROWS), INT8OID));
+		r->deleted += rows;
+	} while (rows > 0);
+}
+
+/*
+ * The same as the table's owner, with the search_path of its service, which
+ * the table's triggers may count on.
+ */
+static void
+expire(void *argument)
+{
+	Retention  *r = argument;
+	Oid			user;
+	int			context;
+	int			guc_level = NewGUCNestLevel();
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(svc_relation_owner(r->relation),
+						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	(void) set_config_option("search_path",
+							 psprintf("%s, public, " SVC_TRIGGER_SCHEMA ", pg_temp",
+									  quote_identifier(get_namespace_name(get_rel_namespace(r->relation)))),
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	delete_expired(r);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	AtEOXact_GUC(true, guc_level);
+	SetUserIdAndSecContext(user, context);
+}
+
+/* Report how many rows of a table went. */
+static void
+report(FunctionCallInfo fcinfo, const Retention *r)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		values[2] = {ObjectIdGetDatum(r->relation), Int64GetDatum(r->deleted)};
+	bool		nulls[2] = {false, false};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/*
+ * svc.expire_now(of_relation) → relation, deleted
+ *
+ * A table whose rows cannot be deleted does not stop the others.
+ */
+Datum
+svc_expire_now(PG_FUNCTION_ARGS)
+{
+	Oid			relation;
+	List	   *retentions;
+	ListCell   *cell;
+	SqlScope	scope;
+
+	svc_check_writable("svc.expire_now()");
+	relation = PG_ARGISNULL(0) ? InvalidOid : svc_arg_relation(fcinfo, 0, "of_relation");
+	if (OidIsValid(relation))
+		svc_check_relation_owner(relation);
+	InitMaterializedSRF(fcinfo, 0);
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	retentions = retentions_of(scope.saved_user, relation, scope.cxt);
+	svc_sql_end(&scope);
+	if (retentions == NIL && OidIsValid(relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("rows of relation \"%s\" do not expire", get_rel_name(relation)),
+				 errhint("svc.keep_rows says for how long rows are kept.")));
+	foreach(cell, retentions)
+	{
+		Retention  *r = lfirst(cell);
+
+		if (svc_run_protected(expire, r, psprintf("expired rows of %s were not deleted",
+												  svc_quote_relation(r->relation)),
+							  "The table is left as it was; the others were cleaned."))
+			report(fcinfo, r);
+	}
+	PG_RETURN_NULL();
+}
+
+/* A column was renamed, or its table's rows expire by another name. */
+static void
+follow_altered(Node *command, List *objects)
+{
+	RenameStmt *rename = (RenameStmt *) command;
+	SqlScope	scope;
+
+	if (!command || !IsA(command, RenameStmt) || rename->renameType != OBJECT_COLUMN ||
+		!svc_catalog_mentions("retention", 1, svc_ddl_relations(objects)))
+		return;
+	svc_sql_begin(&scope, svc_extension_owner());
+	svc_sql("UPDATE svc.retention SET age_column = $3 WHERE relation = $1 AND age_column = $2",
+			sql_oid(((DdlObject *) linitial(objects))->object_id),
+			sql_name(rename->subname), sql_name(rename->newname));
+	svc_sql_end(&scope);
+}
+
+/* Forget tables and age columns that were dropped. */
+static void
+follow_dropped(List *objects)
+{
+	List	   *relations = svc_ddl_relations(objects);
+	SqlScope	scope;
+	uint64		rows;
+
+	if (!svc_catalog_mentions("retention", 1, relations))
+		return;
+	svc_sql_begin(&scope, svc_extension_owner());
+	rows = svc_sql("DELETE FROM svc.retention r WHERE r.relation = ANY ($1)"
+				   "   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a"
+				   "                    WHERE a.attrelid = r.relation AND a.attname = r.age_column)"
+				   " RETURNING r.relation::pg_catalog.oid",
+				   sql_oids(relations, OIDARRAYOID));
+	for (uint64 row = 0; row < rows; row++)
+		if (get_rel_name(svc_sql_oid_value(row, 1)))
+			ereport(WARNING,
+					(errmsg("rows of %s do not expire any more: their age column was dropped",
+							svc_quote_relation(svc_sql_oid_value(row, 1)))));
+	svc_sql_end(&scope);
+}
+
+static const DdlHandler retention_ddl = {
+	.follow_altered = follow_altered,
+	.follow_dropped = follow_dropped
+};
+
+/* What retention does when the library is loaded. */
+void
+RetentionInit(void)
+{
+	svc_register_ddl_handler(&retention_ddl);
+}
