@@ -1,0 +1,209 @@
+-- Services come, change and go; every mistake has an error that helps, and
+-- leaves nothing behind.
+\set VERBOSITY default
+
+-- a schema service: roles, schema, login
+SELECT svc.create_service('regress_auth', schema => 'regress_auth', login => 'regress_auth_user',
+                          password => 'secret', team => 'identity', description => 'who is who');
+SELECT service, form, database = current_database() AS here, schema, owner, writer, reader, team, description FROM svc.services;
+SELECT r.rolname, r.rolcanlogin, r.rolconnlimit, r.rolsuper, a.rolpassword LIKE 'SCRAM-SHA-256$%' AS password
+  FROM pg_roles r JOIN pg_authid a ON a.oid = r.oid
+ WHERE r.rolname LIKE 'regress\_auth\_%' AND r.rolname <> 'regress_auth_owner' ORDER BY 1;
+-- no client logs in as the owner: 17 and later say so by NOLOGIN, before by a limit of no connections
+SELECT NOT rolcanlogin OR rolconnlimit = 0 AS closed FROM pg_roles WHERE rolname = 'regress_auth_owner';
+SELECT g.rolname AS role, m.rolname AS member
+  FROM pg_auth_members x JOIN pg_roles g ON g.oid = x.roleid JOIN pg_roles m ON m.oid = x.member
+ WHERE g.rolname LIKE 'regress\_auth\_%' ORDER BY 1, 2;
+SELECT r.rolname, s.setconfig
+  FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
+ WHERE r.rolname LIKE 'regress\_auth\_%' ORDER BY 1;
+SELECT nspname, nspowner::regrole FROM pg_namespace WHERE nspname = 'regress_auth';
+
+-- repeated: an error, or nothing
+SELECT svc.create_service('regress_auth', schema => 'elsewhere');
+SELECT svc.create_service('regress_auth', schema => 'elsewhere', if_not_exists => true);
+
+-- owner-level login, migrator, a role prefix, an owner of another name
+SELECT svc.create_service('regress_cart', schema => 'regress_cart', role_prefix => 'regress_c', owner => 'regress_cart_boss',
+                          login => 'regress_cart_user', login_level => 'owner', migrator => 'regress_cart_mig',
+                          migrator_password => 'SCRAM-SHA-256$4096:qwe$asd:zxc');
+SELECT svc.create_service('regress_cart', schema => 'regress_cart', role_prefix => 'regress_c', owner => 'regress_cart_boss',
+                          login => 'regress_cart_user', login_level => 'owner', migrator => 'regress_cart_mig');
+SELECT owner, writer, reader FROM svc.services WHERE service = 'regress_cart';
+SELECT r.rolname, s.setconfig
+  FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
+ WHERE r.rolname LIKE 'regress\_cart\_%' ORDER BY 1;
+SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname LIKE 'regress\_cart\_%' AND rolname <> 'regress_cart_boss' ORDER BY 1;
+
+-- a logical service
+SELECT svc.create_service('regress_mono');
+SELECT service, form, schema FROM svc.services WHERE service = 'regress_mono';
+SELECT r.rolname, s.setconfig
+  FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
+ WHERE r.rolname LIKE 'regress\_mono\_%' ORDER BY 1;
+
+-- arguments that cannot be right
+SELECT svc.create_service(NULL);
+SELECT svc.create_service('');
+SELECT svc.create_service('x', schema => '');
+SELECT svc.create_service('x', adopt => NULL);
+SELECT svc.create_service('x', login_level => 'boss');
+SELECT svc.create_service('x', login_level => NULL);
+SELECT svc.create_service('x', password => 'secret');
+SELECT svc.create_service('x', login => 'regress_l', password => '');
+SELECT svc.create_service('x', login => 'regress_l', migrator => 'regress_l');
+SELECT svc.create_service('x', login => 'regress_l', owner => 'regress_l');
+SELECT svc.create_service('x', owner => 'x_writer');
+SELECT svc.create_service('x', database => 'x');
+SELECT svc.create_service('x', team => repeat('x', 10001));
+SELECT svc.create_service('x', extensions => ARRAY['plpgsql', NULL]::name[]);
+\set VERBOSITY terse
+SELECT svc.create_service('x', extensions => '{no_such_extension}');
+\set VERBOSITY default
+SELECT svc.create_service(repeat('x', 57));
+SELECT svc.create_service('x', role_prefix => repeat('x', 57));
+SELECT svc.create_service(repeat('ä', 29)) WHERE octet_length('ä') = 2;
+SELECT svc.create_service('pg_x');
+SELECT svc.create_service('x', schema => 'pg_x');
+SELECT svc.create_service('x', schema => 'svc');
+SELECT svc.create_service('x', schema => 'svc_triggers', adopt => true);
+SELECT svc.create_service('x', schema => 'information_schema', adopt => true);
+SELECT svc.create_service('x', schema => 'x_api');
+
+-- names that are taken
+CREATE SCHEMA regress_taken;
+CREATE ROLE regress_taken_writer;
+SELECT svc.create_service('x', schema => 'regress_taken');
+SELECT svc.create_service('x', schema => 'regress_auth', adopt => true);
+SELECT svc.create_service('regress_taken');
+SELECT svc.create_service('x', login => 'regress_taken_writer');
+SELECT svc.create_service('x', owner => 'regress_auth_owner', adopt => true);
+CREATE ROLE regress_super SUPERUSER;
+SELECT svc.create_service('x', owner => 'regress_super', adopt => true);
+SELECT svc.create_service('x', login => 'pg_monitor', adopt => true);
+-- nothing was left behind by any of these
+SELECT service FROM svc.services ORDER BY 1;
+SELECT rolname FROM pg_roles WHERE rolname IN ('x_owner', 'x_writer', 'x_reader', 'regress_l') OR rolname LIKE 'ä%' OR rolname LIKE 'xx%';
+
+-- names of 56 bytes, with quotes, blanks, capitals, multibyte characters
+SELECT svc.create_service(rpad('regress_', 56, 'y'), schema => 'Regress "quoted" schema', login => 'Regress User''s');
+SELECT svc.create_service('Regress "Größe"', schema => 'regress größe');
+SELECT service, schema, owner, writer FROM svc.services WHERE schema LIKE '% %' ORDER BY service COLLATE "C";
+SELECT r.rolname, s.setconfig
+  FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
+ WHERE r.rolname LIKE 'Regress%' ORDER BY r.rolname COLLATE "C";
+SELECT count(*) FROM svc.check_grants();
+SELECT svc.drop_service(rpad('regress_', 56, 'y'), drop_objects => true);
+SELECT svc.drop_service('Regress "Größe"', drop_objects => true);
+
+-- adopting: everything stays as it was, and what the levels need is added
+CREATE ROLE regress_old LOGIN;
+CREATE SCHEMA regress_old AUTHORIZATION regress_old;
+CREATE TABLE regress_old.t (id serial PRIMARY KEY, x int);
+ALTER TABLE regress_old.t OWNER TO regress_old;
+CREATE TABLE regress_old.dba (id int PRIMARY KEY);
+SELECT svc.create_service('regress_old', schema => 'regress_old', owner => 'regress_old', adopt => true, login => 'regress_old_app', password => 'x');
+SELECT nspowner::regrole, rolcanlogin, rolconnlimit FROM pg_namespace, pg_roles WHERE nspname = 'regress_old' AND rolname = 'regress_old';
+SELECT relname, relowner::regrole <> 'regress_old'::regrole AS somebody_else FROM pg_class WHERE relnamespace = 'regress_old'::regnamespace AND relkind = 'r' ORDER BY 1;
+SELECT item, state, replace(detail, CURRENT_USER, 'dba') AS detail, hint FROM svc.status() WHERE item = 'service regress_old';
+SELECT count(*) FROM svc.check_grants();
+SELECT has_table_privilege('regress_old_writer', 'regress_old.dba', 'INSERT') AS writer_writes,
+       has_table_privilege('regress_old_reader', 'regress_old.dba', 'SELECT') AS reader_reads,
+       has_table_privilege('regress_old_reader', 'regress_old.dba', 'INSERT') AS reader_writes,
+       has_sequence_privilege('regress_old_writer', 'regress_old.t_id_seq', 'USAGE') AS writer_counts;
+-- an adopted login keeps its password and its settings
+CREATE ROLE regress_app LOGIN;
+SELECT svc.create_service('regress_app', login => 'regress_app', password => 'new', adopt => true);
+SELECT count(*) FROM pg_db_role_setting WHERE setrole = 'regress_app'::regrole;
+SELECT rolpassword IS NULL AS no_password FROM pg_authid WHERE rolname = 'regress_app';
+
+-- changing
+SELECT svc.alter_service('regress_auth');
+SELECT svc.alter_service('no_such', team => 'x');
+SELECT svc.alter_service('regress_auth', team => '', description => 'people');
+SELECT team, description FROM svc.services WHERE service = 'regress_auth';
+SELECT svc.alter_service('regress_auth', new_name => 'regress_cart');
+SELECT svc.alter_service('regress_auth', new_name => repeat('x', 57));
+SELECT svc.alter_service('regress_auth', new_name => 'regress_identity');
+SELECT service, schema, owner FROM svc.services WHERE service = 'regress_identity';
+SELECT svc.alter_service('regress_identity', owner => 'no_such_role');
+SELECT svc.alter_service('regress_identity', owner => 'regress_auth_reader');
+SELECT svc.alter_service('regress_identity', owner => 'regress_cart_boss');
+SELECT svc.alter_service('regress_identity', owner => 'regress_super');
+CREATE ROLE regress_new_owner;
+CREATE TABLE regress_auth.users (id int PRIMARY KEY);
+ALTER TABLE regress_auth.users OWNER TO regress_auth_owner;
+CREATE FUNCTION regress_auth.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+ALTER FUNCTION regress_auth.f() OWNER TO regress_auth_owner;
+SELECT svc.alter_service('regress_identity', owner => 'regress_new_owner');
+SELECT nspowner::regrole, (SELECT relowner::regrole FROM pg_class WHERE oid = 'regress_auth.users'::regclass),
+       (SELECT proowner::regrole FROM pg_proc WHERE oid = 'regress_auth.f()'::regprocedure)
+  FROM pg_namespace WHERE nspname = 'regress_auth';
+SELECT count(*) FROM svc.check_grants();
+SELECT pg_has_role('regress_auth_owner', 'regress_auth_writer', 'MEMBER') AS old_owner_is_out;
+
+-- what the name of a role or schema is does not matter
+ALTER ROLE regress_new_owner RENAME TO regress_newer_owner;
+ALTER SCHEMA regress_auth RENAME TO regress_people;
+SELECT service, schema, owner FROM svc.services WHERE service = 'regress_identity';
+SELECT svc.owner_of('regress_people.users');
+SELECT * FROM svc.check_grants();
+SELECT setconfig FROM pg_db_role_setting WHERE setrole = 'regress_auth_user'::regrole;
+
+-- stores
+SELECT svc.add_store('regress_cart', 'sessions', 'redis', 'redis://cache.internal:6379/0', 'revocable tokens');
+SELECT svc.add_store('regress_cart', 'sessions', 'redis');
+SELECT svc.add_store('regress_cart', 'x', '');
+SELECT svc.add_store('regress_cart', 'x', NULL);
+SELECT svc.add_store('regress_cart', 'x', 'mongodb', 'mongodb://me:secret@db.internal/x');
+SELECT svc.add_store('regress_cart', 'x', 'mongodb', 'mongodb://me@db.internal/x');
+SELECT * FROM svc.stores ORDER BY store;
+SELECT svc.drop_store('regress_cart', 'x');
+SELECT svc.drop_store('regress_cart', 'x');
+SELECT svc.drop_store('no_such', 'x');
+
+-- going: the objects stay, or go where they were made for the service
+SELECT svc.drop_service('no_such');
+SELECT svc.drop_service('no_such', if_exists => true);
+SELECT svc.drop_service('regress_identity');
+SELECT nspname FROM pg_namespace WHERE nspname = 'regress_people';
+SELECT svc.create_service('regress_identity', schema => 'regress_people', owner => 'regress_newer_owner', role_prefix => 'regress_auth', adopt => true);
+SELECT svc.drop_service('regress_cart', drop_objects => true);
+SELECT count(*) FROM pg_namespace WHERE nspname = 'regress_cart';
+SELECT rolname FROM pg_roles WHERE rolname LIKE 'regress\_c%' AND rolname <> 'regress_cart_taken';
+-- not while something of others depends on it
+SELECT svc.create_service('regress_gone', schema => 'regress_gone');
+CREATE TABLE regress_gone.t (id int PRIMARY KEY);
+CREATE TABLE regress_taken.refers (id int REFERENCES regress_gone.t);
+CREATE VIEW regress_taken.looks AS SELECT id FROM regress_gone.t;
+SELECT svc.drop_service('regress_gone', drop_objects => true);
+DROP VIEW regress_taken.looks;
+DROP TABLE regress_taken.refers;
+-- nor while a role of it owns something elsewhere
+CREATE TABLE regress_taken.stray (id int);
+ALTER TABLE regress_taken.stray OWNER TO regress_gone_writer;
+SELECT svc.drop_service('regress_gone', drop_objects => true);
+DROP TABLE regress_taken.stray;
+SELECT svc.drop_service('regress_gone', drop_objects => true);
+SELECT count(*) FROM pg_roles WHERE rolname LIKE 'regress_gone%';
+-- what was adopted stays
+SELECT svc.drop_service('regress_old', drop_objects => true);
+SELECT rolname FROM pg_roles WHERE rolname LIKE 'regress\_old%';
+SELECT nspname FROM pg_namespace WHERE nspname = 'regress_old';
+
+-- in a transaction that is rolled back nothing happened
+BEGIN;
+SELECT svc.create_service('regress_gone', schema => 'regress_gone');
+ROLLBACK;
+SELECT count(*) FROM pg_roles WHERE rolname LIKE 'regress_gone%';
+SELECT count(*) FROM svc.services WHERE service = 'regress_gone';
+BEGIN TRANSACTION READ ONLY;
+SELECT svc.create_service('regress_gone');
+ROLLBACK;
+
+SELECT svc.drop_service('regress_identity', drop_objects => true);
+SELECT svc.drop_service('regress_mono', drop_objects => true);
+SELECT svc.drop_service('regress_app', drop_objects => true);
+DROP SCHEMA regress_people, regress_old, regress_taken CASCADE;
+DROP ROLE regress_super, regress_old, regress_app, regress_newer_owner, regress_taken_writer, regress_auth_owner, regress_auth_writer, regress_auth_reader, regress_auth_user;
+SELECT count(*) FROM svc.services;

@@ -1,0 +1,310 @@
+-- Counters: always equal to a count, whatever happens to the rows, the tables
+-- and their names.
+CREATE ROLE regress_writer;
+CREATE ROLE regress_owner;
+CREATE SCHEMA regress_count AUTHORIZATION regress_owner;
+GRANT USAGE ON SCHEMA regress_count TO regress_writer;
+SET ROLE regress_owner;
+SET search_path = regress_count, public;
+CREATE TABLE posts (id int PRIMARY KEY, likes int NOT NULL DEFAULT 0, mine bigint, name text UNIQUE, note text, n numeric, s smallint);
+CREATE TABLE likes (id serial PRIMARY KEY, post_id int, weight int DEFAULT 1);
+INSERT INTO posts (id, name) SELECT i, 'p' || i FROM generate_series(1, 5) i;
+INSERT INTO likes (post_id) VALUES (1), (1), (2), (NULL);
+RESET ROLE;
+-- what a statement leaves must be a count
+CREATE VIEW wrong AS
+SELECT p.id, p.likes, count(l.id) AS counted FROM posts p LEFT JOIN likes l ON l.post_id = p.id
+ GROUP BY p.id HAVING p.likes <> count(l.id);
+GRANT EXECUTE ON FUNCTION svc.keep_count, svc.drop_count, svc.recount TO regress_owner, regress_writer;
+
+-- declared by the tables' owner; what is there is counted at once
+SET ROLE regress_owner;
+SELECT svc.keep_count('likes', 'post_id', 'posts', 'id', 'likes');
+SELECT id, likes FROM posts ORDER BY id;
+SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'likes'::regclass ORDER BY 1;
+SELECT * FROM svc.counters;
+
+-- kept with the rights of the target's owner: the writer has none there
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON likes TO regress_writer;
+GRANT USAGE ON SEQUENCE likes_id_seq TO regress_writer;
+SET ROLE regress_writer;
+INSERT INTO likes (post_id) VALUES (3), (3), (NULL), (99);
+UPDATE likes SET post_id = 4 WHERE post_id = 3;
+UPDATE likes SET weight = 2;
+UPDATE likes SET post_id = NULL WHERE id = 1;
+DELETE FROM likes WHERE post_id = 2;
+INSERT INTO likes (id, post_id) VALUES (2, 5) ON CONFLICT (id) DO UPDATE SET post_id = EXCLUDED.post_id;
+MERGE INTO likes USING (VALUES (2, 4), (100, 1), (101, 1)) n (id, post) ON n.id = likes.id
+    WHEN MATCHED THEN UPDATE SET post_id = n.post WHEN NOT MATCHED THEN INSERT (id, post_id) VALUES (n.id, n.post);
+WITH gone AS (DELETE FROM likes WHERE post_id = 4 RETURNING *) INSERT INTO likes (post_id) SELECT 5 FROM gone;
+COPY likes (post_id) FROM STDIN;
+1
+2
+2
+\.
+UPDATE posts SET likes = 0;
+RESET ROLE;
+SELECT id, likes FROM posts ORDER BY id;
+SELECT * FROM wrong;
+-- savepoints and rollback
+BEGIN;
+INSERT INTO likes (post_id) VALUES (1);
+SAVEPOINT s;
+DELETE FROM likes;
+SELECT sum(likes) FROM posts;
+ROLLBACK TO s;
+SELECT * FROM wrong;
+INSERT INTO likes (post_id) VALUES (2);
+COMMIT;
+SELECT * FROM wrong;
+-- TRUNCATE, also undone
+BEGIN;
+TRUNCATE likes;
+SELECT sum(likes) FROM posts;
+ROLLBACK;
+SELECT * FROM wrong;
+SET ROLE regress_writer;
+TRUNCATE likes;
+RESET ROLE;
+SELECT sum(likes) FROM posts;
+INSERT INTO likes (post_id) SELECT i % 5 + 1 FROM generate_series(1, 1000) i;
+SELECT * FROM wrong;
+
+-- a filter; two counters fed by one table are changed together
+SET ROLE regress_owner;
+SELECT svc.keep_count('likes', 'post_id', 'posts', 'id', 'mine', filter => 'weight > 1 AND weight IS NOT NULL');
+INSERT INTO likes (post_id, weight) VALUES (1, 1), (1, 2), (1, 3), (2, NULL);
+UPDATE likes SET weight = 5 WHERE post_id = 2;
+UPDATE likes SET weight = NULL WHERE post_id = 1 AND weight = 3;
+SELECT p.id, p.mine, count(l.id) FILTER (WHERE l.weight > 1) AS counted FROM posts p LEFT JOIN likes l ON l.post_id = p.id GROUP BY p.id ORDER BY p.id;
+SELECT tgname, tgnargs FROM pg_trigger WHERE tgrelid = 'likes'::regclass ORDER BY 1;
+
+-- other keys and counters: text, numeric, smallint
+CREATE TABLE tags (post text COLLATE "C", x varchar(10));
+SELECT svc.keep_count('tags', 'post', 'posts', 'name', 'n');
+SELECT svc.keep_count('tags', 'x', 'posts', 'name', 's');
+INSERT INTO tags VALUES ('p1', 'p2'), ('p1', 'p3'), ('p5', 'p2'), ('nowhere', NULL);
+SELECT id, n, s FROM posts ORDER BY id;
+-- rows that refer to rows of their own table
+CREATE TABLE comments (id int PRIMARY KEY, parent int REFERENCES comments ON DELETE CASCADE, replies int NOT NULL DEFAULT 0);
+SELECT svc.keep_count('comments', 'parent', 'comments', 'id', 'replies');
+INSERT INTO comments VALUES (1, NULL), (2, 1), (3, 1), (4, 2), (5, 4);
+UPDATE comments SET parent = 3 WHERE id = 4;
+SELECT id, replies FROM comments ORDER BY id;
+DELETE FROM comments WHERE id = 4;
+SELECT id, replies FROM comments ORDER BY id;
+DELETE FROM comments WHERE id = 1;
+SELECT count(*) FROM comments;
+
+-- names change
+ALTER TABLE posts RENAME TO articles;
+ALTER TABLE articles RENAME COLUMN likes TO like_count;
+ALTER TABLE articles RENAME COLUMN id TO article_id;
+ALTER TABLE likes RENAME COLUMN post_id TO article;
+ALTER TABLE likes RENAME COLUMN weight TO "how much";
+ALTER TABLE likes RENAME TO hearts;
+RESET ROLE;
+CREATE SCHEMA regress_elsewhere AUTHORIZATION regress_owner;
+ALTER TABLE articles SET SCHEMA regress_elsewhere;
+ALTER SCHEMA regress_elsewhere RENAME TO regress_there;
+SELECT * FROM svc.counters WHERE source = 'hearts'::regclass;
+SET ROLE regress_writer;
+INSERT INTO hearts (article, "how much") VALUES (5, 7);
+RESET ROLE;
+SELECT a.article_id, a.like_count, a.mine, count(h.id) AS counted, count(h.id) FILTER (WHERE "how much" > 1) AS filtered
+  FROM regress_there.articles a LEFT JOIN hearts h ON h.article = a.article_id GROUP BY a.article_id ORDER BY 1;
+SELECT item, state, detail FROM svc.status() WHERE item LIKE 'counter%';
+
+-- repaired
+UPDATE regress_there.articles SET like_count = 7, mine = NULL WHERE article_id < 3;
+SET ROLE regress_owner;
+SELECT svc.recount('regress_there.articles', 'like_count');
+SELECT svc.recount('hearts');
+SELECT svc.recount('hearts');
+SELECT svc.recount('hearts', 'no_such');
+SELECT svc.recount('comments', NULL);
+SELECT svc.recount(NULL);
+SELECT svc.recount(4294967295);
+SET ROLE regress_writer;
+SELECT svc.recount('hearts');
+RESET ROLE;
+
+-- what cannot be declared
+SET ROLE regress_owner;
+CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 0, b boolean, u int, big bigint UNIQUE);
+CREATE TABLE s (t_id int, tb bigint, x text);
+SELECT svc.keep_count(NULL, 't_id', 't', 'id', 'n');
+SELECT svc.keep_count('s', NULL, 't', 'id', 'n');
+SELECT svc.keep_count('s', '', 't', 'id', 'n');
+SELECT svc.keep_count('s', 't_id', NULL, 'id', 'n');
+SELECT svc.keep_count('s', 't_id', 't', NULL, 'n');
+SELECT svc.keep_count('s', 't_id', 't', 'id', NULL);
+SELECT svc.keep_count('s', 'no_such', 't', 'id', 'n');
+SELECT svc.keep_count('s', 't_id', 't', 'no_such', 'n');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'no_such');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'b');
+SELECT svc.keep_count('s', 't_id', 't', 'u', 'n');
+SELECT svc.keep_count('s', 'tb', 't', 'id', 'n');
+SELECT svc.keep_count('s', 't_id', 't', 'big', 'n');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 'no_such');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 't_id');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 'EXISTS (SELECT 1)');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 'now() > ''2000-01-01''');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 'true) OR (true');
+SELECT svc.keep_count('s_no', 't_id', 't', 'id', 'n');
+CREATE VIEW sv AS SELECT * FROM s;
+SELECT svc.keep_count('sv', 't_id', 't', 'id', 'n');
+CREATE TEMPORARY TABLE st (t_id int);
+SELECT svc.keep_count('st', 't_id', 't', 'id', 'n');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'n');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 'x = ''y''');
+SELECT svc.drop_count('t', 'no_such');
+SELECT svc.drop_count('t', NULL);
+SELECT svc.drop_count('t', 'n');
+SELECT count(*) FROM pg_trigger WHERE tgrelid = 's'::regclass;
+SELECT svc.drop_count('t', 'n');
+SET ROLE regress_writer;
+SELECT svc.keep_count('regress_count.s', 't_id', 'regress_count.t', 'id', 'n');
+-- a superuser's target: only a superuser says so
+RESET ROLE;
+CREATE ROLE regress_super SUPERUSER;
+CREATE TABLE super_target (id int PRIMARY KEY, n int DEFAULT 0);
+ALTER TABLE super_target OWNER TO regress_super;
+GRANT regress_super TO regress_owner;
+SET ROLE regress_owner;
+SELECT svc.keep_count('s', 't_id', 'super_target', 'id', 'n');
+RESET ROLE;
+SELECT svc.keep_count('s', 't_id', 'super_target', 'id', 'n');
+INSERT INTO super_target VALUES (1);
+GRANT INSERT ON s TO regress_writer;
+SET ROLE regress_writer;
+INSERT INTO s VALUES (1);
+RESET ROLE;
+SELECT n FROM super_target;
+SELECT svc.drop_count('super_target', 'n');
+
+-- an error in the target shows nothing of its row to whoever may not read it
+ALTER TABLE super_target ADD CONSTRAINT few CHECK (n < 3);
+SELECT svc.keep_count('s', 't_id', 'super_target', 'id', 'n');
+SET ROLE regress_writer;
+INSERT INTO s VALUES (1), (1), (1);
+RESET ROLE;
+INSERT INTO s VALUES (1), (1), (1);
+SELECT svc.drop_count('super_target', 'n');
+
+-- a trigger that somebody makes by hand gets no rights from its arguments
+REVOKE regress_super FROM regress_owner;
+CREATE TABLE prey (id int PRIMARY KEY, n int DEFAULT 0);
+ALTER TABLE prey OWNER TO regress_super;
+INSERT INTO prey VALUES (1);
+SET ROLE regress_owner;
+CREATE TRIGGER mine AFTER INSERT ON s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION svc.count_changes('t_id', 'regress_count.prey', 'id', 'n', '');
+INSERT INTO s VALUES (1);
+DROP TRIGGER mine ON s;
+CREATE TRIGGER mine AFTER INSERT ON s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION svc.count_changes('t_id', 'no_such.prey', 'id', 'n', '');
+INSERT INTO s VALUES (1);
+DROP TRIGGER mine ON s;
+CREATE TRIGGER mine AFTER INSERT ON s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION svc.count_changes('t_id', 'regress_count.t', 'id', 'no_such', '');
+INSERT INTO s VALUES (1);
+DROP TRIGGER mine ON s;
+CREATE TRIGGER mine AFTER INSERT ON s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION svc.count_changes('x');
+INSERT INTO s VALUES (1);
+DROP TRIGGER mine ON s;
+CREATE TRIGGER mine AFTER INSERT ON s FOR EACH ROW EXECUTE FUNCTION svc.count_changes('t_id', 'regress_count.t', 'id', 'n', '');
+INSERT INTO s VALUES (1);
+DROP TRIGGER mine ON s;
+SELECT svc.count_changes();
+RESET ROLE;
+SELECT n FROM prey;
+-- as in a dump of the schema alone, whose triggers stand without our catalog: the caller's rights count
+SET ROLE regress_owner;
+CREATE TRIGGER dumped AFTER INSERT ON s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION svc.count_changes('t_id', 'regress_count.t', 'id', 'n', '');
+INSERT INTO t VALUES (1);
+INSERT INTO s VALUES (1), (1);
+SELECT n FROM t;
+SET ROLE regress_writer;
+INSERT INTO regress_count.s VALUES (1);
+SET ROLE regress_owner;
+DROP TRIGGER dumped ON s;
+
+-- partitions: through the table, directly, created, attached, detached, truncated
+CREATE TABLE events (at date NOT NULL, t_id int, kind text) PARTITION BY RANGE (at);
+CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+CREATE TABLE events_2 (kind text, t_id int, at date NOT NULL);
+ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+UPDATE t SET n = 0;
+INSERT INTO t SELECT i, 0 FROM generate_series(2, 4) i;
+CREATE VIEW wrong_events AS
+SELECT t.id, t.n, count(e.at) AS counted FROM t LEFT JOIN events e ON e.t_id = t.id AND e.kind = 'a' GROUP BY t.id HAVING t.n <> count(e.at);
+SELECT svc.keep_count('events', 't_id', 't', 'id', 'n', filter => 'kind = ''a''');
+INSERT INTO events VALUES ('2026-01-05', 1, 'a'), ('2026-02-05', 1, 'a'), ('2026-02-06', 2, 'a'), ('2026-02-06', 2, 'b');
+INSERT INTO events_2 (at, t_id, kind) VALUES ('2026-02-07', 3, 'a'), ('2026-02-07', 3, 'b');
+UPDATE events SET at = '2026-02-10' WHERE at = '2026-01-05';
+UPDATE events_2 SET t_id = 4 WHERE t_id = 3;
+SELECT id, n FROM t ORDER BY id;
+SELECT * FROM wrong_events;
+CREATE TABLE events_3 PARTITION OF events FOR VALUES FROM ('2026-03-01') TO ('2026-04-01') PARTITION BY LIST (kind);
+CREATE TABLE events_3a PARTITION OF events_3 FOR VALUES IN ('a');
+CREATE TABLE events_3b PARTITION OF events_3 DEFAULT;
+INSERT INTO events_3a VALUES ('2026-03-03', 1, 'a');
+INSERT INTO events VALUES ('2026-03-04', 1, 'a');
+INSERT INTO events_3 VALUES ('2026-03-05', 1, 'a');
+UPDATE events SET kind = 'b' WHERE at = '2026-03-05';
+SELECT * FROM wrong_events;
+CREATE TABLE events_4 (LIKE events);
+INSERT INTO events_4 VALUES ('2026-04-01', 1, 'a'), ('2026-04-02', 2, 'a');
+ALTER TABLE events ATTACH PARTITION events_4 FOR VALUES FROM ('2026-04-01') TO ('2026-05-01');
+SELECT * FROM wrong_events;
+ALTER TABLE events DETACH PARTITION events_3;
+SELECT * FROM wrong_events;
+INSERT INTO events_3 VALUES ('2026-03-05', 1, 'a');
+SELECT * FROM wrong_events;
+SELECT count(*) FROM pg_trigger WHERE tgrelid IN ('events_3'::regclass, 'events_3a'::regclass);
+ALTER TABLE events DETACH PARTITION events_4 CONCURRENTLY;
+SELECT * FROM wrong_events;
+BEGIN;
+TRUNCATE events_2;
+SELECT * FROM wrong_events;
+ROLLBACK;
+TRUNCATE events;
+SELECT * FROM wrong_events;
+SELECT sum(n) FROM t;
+-- children
+CREATE TABLE special () INHERITS (s);
+TRUNCATE s;
+CREATE TABLE s2 (x text, t_id int, tb bigint);
+INSERT INTO s2 VALUES ('x', 1);
+SELECT svc.drop_count('t', 'n');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'n');
+INSERT INTO special VALUES (1);
+ALTER TABLE s2 INHERIT s;
+INSERT INTO s2 VALUES ('x', 2);
+UPDATE s SET t_id = 3 WHERE t_id = 1;
+SELECT id, n FROM t ORDER BY id;
+ALTER TABLE s2 NO INHERIT s;
+SELECT id, n FROM t ORDER BY id;
+DELETE FROM s;
+SELECT sum(n) FROM t;
+
+-- what a counter needs goes away
+ALTER TABLE s DROP COLUMN t_id CASCADE;
+INSERT INTO s DEFAULT VALUES;
+SELECT count(*) FROM pg_trigger WHERE tgrelid = 's'::regclass;
+RESET ROLE;
+ALTER TABLE hearts DROP COLUMN "how much";
+INSERT INTO hearts (article) VALUES (1);
+SELECT counter FROM svc.counters WHERE source = 'hearts'::regclass;
+DROP TABLE regress_there.articles CASCADE;
+INSERT INTO hearts (article) VALUES (1);
+SELECT count(*) FROM svc.counters;
+
+REVOKE EXECUTE ON FUNCTION svc.keep_count, svc.drop_count, svc.recount FROM regress_owner, regress_writer;
+DROP TABLE st;
+SET client_min_messages = warning;
+DROP SCHEMA regress_count, regress_there CASCADE;
+SELECT count(*) FROM svc.counter;
+DROP ROLE regress_writer, regress_owner, regress_super;
