@@ -25,6 +25,7 @@ typedef struct SqlArg
 } SqlArg;
 
 extern void svc_sql_begin(SqlScope *scope, Oid user);
+extern void svc_sql_join_by_hash(void);
 extern void svc_sql_end(SqlScope *scope);
 
 extern int	svc_sql_open(void);

@@ -67,9 +67,11 @@ static int
 run_statements(const char *query, const SqlArg *args, int nargs)
 {
 	List	   *statements = NIL;
-	uint64		rows = svc_sql_run(query, args, nargs);
+	uint64		rows;
 	ListCell   *cell;
 
+	svc_sql_join_by_hash();
+	rows = svc_sql_run(query, args, nargs);
 	for (uint64 row = 0; row < rows; row++)
 		statements = lappend(statements, svc_sql_value(row, 1));
 	foreach(cell, statements)
@@ -339,6 +341,7 @@ svc_check_grants(PG_FUNCTION_ARGS)
 	SqlArg		args[1] = {sql_oid(GetUserId())};
 
 	svc_sql_begin(&scope, svc_extension_owner());
+	svc_sql_join_by_hash();
 	svc_sql_report(fcinfo,
 				   "SELECT p.service, p.object,"
 				   "       CASE WHEN p.role = 0 THEN 'PUBLIC' ELSE coalesce(r.rolname, p.role::pg_catalog.text::pg_catalog.name) END,"
