@@ -434,7 +434,7 @@ follow_dropped(List *objects)
 
 		matters |= strcmp(object->type, "index") == 0 || strcmp(object->type, "view") == 0;
 	}
-	if (matters && !svc_ddl_is_own() && svc_catalog_mentions("entity", 0, NIL))
+	if (matters && !svc_sql_is_own() && svc_catalog_mentions("entity", 0, NIL))
 		warn_of_problems(InvalidOid);
 }
 
