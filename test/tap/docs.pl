@@ -309,7 +309,7 @@ SELECT name, boot_val FROM pg_settings WHERE name LIKE 'svc\_ownership.%'}))
 
 		$known->{$name} = 1;
 		ok($entries->{$name}, "$name has an entry");
-		like($entries->{$name}{text}, qr/\Q$default\E/, "$name: its default");
+		like($entries->{$name}{text}, qr/^\| default \| `\Q$default\E` \|$/m, "$name: its default");
 	}
 }
 
