@@ -153,6 +153,13 @@ sub rights
 	is(outcome(q(CREATE TABLE shop.items (post_id int REFERENCES blog.posts); INSERT INTO shop.items VALUES (1); SELECT count(*) FROM shop.items)),
 		1, 'a foreign key to another service is made if the rights allow it');
 
+	is(outcome(q(CREATE TABLE shop.moved (id int); ALTER TABLE shop.moved SET SCHEMA public;
+			SELECT has_table_privilege('shop_writer', 'moved', 'INSERT') || (SELECT count(*) FROM svc.check_grants())::text)),
+		'true0', 'a table that leaves the schema of a service keeps the rights of its roles');
+	is(outcome(q(CREATE TABLE shop.given (id int); SELECT svc.assign('mono', 'shop.given');
+			SELECT has_table_privilege('shop_writer', 'shop.given', 'INSERT') || (SELECT count(*) FROM svc.check_grants())::text)),
+		'true0', 'and so does one that is assigned to another service');
+
 	# a login of level owner leaves its owner role with SET ROLE NONE
 	$node->safe_psql('postgres', 'SET ROLE NONE; CREATE TABLE blog.mine (id int)', extra_params => [ '-U', 'blog_user' ]);
 	is( $node->safe_psql('postgres', q(SELECT object, privilege FROM svc.check_grants() WHERE role = 'blog_user')),
@@ -179,10 +186,14 @@ sub contracts
 
 sub ownership
 {
+	my ($dump) = run_command([ 'pg_dump', '-d', $node->connstr('postgres') ]);
+
 	is(outcome(q(CREATE FUNCTION blog.n() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM blog.posts'; SELECT count(*) FROM svc.owners_of_query('SELECT blog.n()'))),
 		0, 'svc.owners_of_query() does not look into functions');
 	is(outcome(q(CREATE VIEW blog.v AS SELECT 1; SELECT svc.owner_of('blog.v') || (SELECT count(*) FROM svc.tables WHERE relation = 'blog.v'::regclass))),
 		'blog0', 'svc.tables does not list views of a schema');
+	like($dump, qr/^COPY svc\.service /m, 'the catalog is in a dump of a database');
+	unlike($dump, qr/^(?:CREATE|ALTER) ROLE/m, 'roles and their settings are in no dump of a database');
 	is(outcome(q(DROP EXTENSION svc_ownership CASCADE; SELECT count(*) FROM pg_roles WHERE rolname LIKE 'blog\_%')),
 		4, 'DROP EXTENSION leaves roles, schemas and rights');
 }
