@@ -11,7 +11,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_server outcomes outcome refused allowed rows one lines);
+our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines);
 
 # Make and start a server that preloads the library, unless preload => 0.
 # conf: further settings; init: arguments of initdb.
@@ -105,6 +105,21 @@ sub lines
 {
 	my ($node, $dbname, $query) = @_;
 	return split /\n/, $node->safe_psql($dbname, $query);
+}
+
+# Test that two long texts are equal; says which lines differ
+sub same_text
+{
+	my ($got, $expected, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my (%got, %expected);
+	my $same = ok($got eq $expected, $name);
+
+	$got{$_}++ foreach split /\n/, $got;
+	$expected{$_}++ foreach split /\n/, $expected;
+	diag("- $_") foreach $same ? () : grep { !$got{$_} } sort keys %expected;
+	diag("+ $_") foreach $same ? () : grep { !$expected{$_} } sort keys %got;
+	return $same;
 }
 
 # Test what a query prints
