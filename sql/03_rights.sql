@@ -188,7 +188,9 @@ SELECT service FROM svc.services ORDER BY 1;
 -- a role dropped behind our back
 SELECT svc.create_service('regress_x', schema => 'regress_x');
 SET ROLE regress_a_owner;
+\set VERBOSITY terse
 DROP OWNED BY regress_b_user;
+\set VERBOSITY default
 RESET ROLE;
 DROP SCHEMA regress_x;
 DROP OWNED BY regress_x_owner, regress_x_writer, regress_x_reader;

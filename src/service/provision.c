@@ -273,6 +273,18 @@ make_schema(Provision *p)
 			   quote_identifier(svc_role_name(p->service.owner)));
 }
 
+/* Refuse an owner role that owns another service. */
+static void
+check_owner_free(Oid role)
+{
+	Service    *other = OidIsValid(role) ? service_of_role(role) : NULL;
+
+	if (other)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("role \"%s\" already owns service \"%s\"", svc_role_name(role), other->name)));
+}
+
 /* Make the three group roles. */
 static void
 make_groups(Provision *p)
@@ -280,16 +292,12 @@ make_groups(Provision *p)
 	Request    *r = p->request;
 	Service    *s = &p->service;
 	char	   *owner = r->owner ? r->owner : psprintf("%s_owner", r->role_prefix);
-	Service    *other;
 
+	if (r->adopt)
+		check_owner_free(get_role_oid(owner, true));
 	s->owner = role_make(&p->roles, owner, SVC_OWNER_ROLE_OPTIONS);
 	s->writer = role_make(&p->roles, psprintf("%s_writer", r->role_prefix), "NOLOGIN");
 	s->reader = role_make(&p->roles, psprintf("%s_reader", r->role_prefix), "NOLOGIN");
-	other = service_of_role(s->owner);
-	if (other)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("role \"%s\" already owns service \"%s\"", owner, other->name)));
 }
 
 /* Make a login; an adopted one keeps its password. */
@@ -530,12 +538,7 @@ rename_service(const Service *service, const char *name)
 static void
 check_new_owner(const Service *service, Oid role)
 {
-	Service    *other = service_of_role(role);
-
-	if (other)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("role \"%s\" already owns service \"%s\"", svc_role_name(role), other->name)));
+	check_owner_free(role);
 	if (role == service->writer || role == service->reader)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
