@@ -69,6 +69,39 @@ object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 #endif
 
 /*
+ * 16 gave memberships options of their own: a member may have the role's
+ * rights, or become it, or neither.
+ */
+#if PG_VERSION_NUM < 160000
+static inline bool
+member_can_set_role(Oid member, Oid role)
+{
+	return is_member_of_role(member, role);
+}
+#endif
+
+/* Does member act for role: has it the role's rights, or can it become the role? */
+static inline bool
+svc_acts_for_role(Oid member, Oid role)
+{
+	return has_privs_of_role(member, role) || member_can_set_role(member, role);
+}
+
+/*
+ * Since 16, whoever makes a role is a member of it with these options, and so
+ * can change, grant and drop it.  Before, CREATEROLE was enough: NULL.
+ */
+static inline const char *
+svc_role_creator_options(void)
+{
+#if PG_VERSION_NUM >= 160000
+	return "ADMIN TRUE, INHERIT FALSE, SET FALSE";
+#else
+	return NULL;
+#endif
+}
+
+/*
  * May member hand out role?  Up to 15 CREATEROLE was enough for any role that
  * is not a superuser; since 16 only ADMIN OPTION counts.
  */

@@ -353,8 +353,9 @@ declare_logins(Provision *p)
 	if (!superuser_arg(caller) && caller != s->owner)
 	{
 		role_declare_member(s, caller, "creator", "owner");
-		svc_sql_do("GRANT %s TO %s WITH ADMIN OPTION", quote_identifier(svc_role_name(s->owner)),
-				   quote_identifier(svc_role_name(caller)));
+		if (!is_admin_of_role(caller, s->owner))
+			svc_sql_do("GRANT %s TO %s WITH ADMIN OPTION", quote_identifier(svc_role_name(s->owner)),
+					   quote_identifier(svc_role_name(caller)));
 	}
 }
 
@@ -545,25 +546,10 @@ check_new_owner(const Service *service, Oid role)
 				 errmsg("role \"%s\" cannot be the owner and another role of the service",
 						svc_role_name(role))));
 	role_check_limited(role);
-	if (!is_member_of_role(GetUserId(), role))
+	if (!member_can_set_role(GetUserId(), role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be member of role \"%s\"", svc_role_name(role))));
-}
-
-/* Run each statement of a query's one column, with two role parameters. */
-static void
-run_for_roles(const char *query, const Service *service, Oid role)
-{
-	uint64		rows = svc_sql(query, sql_name(service->name), sql_oid(service->owner),
-							   sql_oid(role));
-	List	   *statements = NIL;
-	ListCell   *cell;
-
-	for (uint64 row = 0; row < rows; row++)
-		statements = lappend(statements, svc_sql_value(row, 1));
-	foreach(cell, statements)
-		svc_sql_do("%s", (char *) lfirst(cell));
+				 errmsg("must be able to SET ROLE \"%s\"", svc_role_name(role))));
 }
 
 /* What the old owner role owns in the service's schemas goes to the new one. */
@@ -584,17 +570,14 @@ run_for_roles(const char *query, const Service *service, Oid role)
 
 /* Memberships, default privileges and settings that were the old owner's. */
 #define LEAVE_OWNER \
-	"SELECT pg_catalog.format('REVOKE %I FROM %I', w.rolname, o.rolname)" \
-	"  FROM pg_catalog.pg_auth_members m" \
-	"  JOIN svc.service_role r ON r.service = $1 AND r.role = m.roleid AND r.level = 'writer'" \
-	"  JOIN pg_catalog.pg_roles w ON w.oid = m.roleid" \
-	"  JOIN pg_catalog.pg_roles o ON o.oid = m.member" \
-	" WHERE m.member = $2 AND m.member <> $3" \
+	"SELECT m.revoke" \
+	"  FROM svc.membership m" \
+	"  JOIN svc.service_role r ON r.service = $1 AND r.role = m.group_role AND r.level = 'writer'" \
+	" WHERE m.role = $2 AND m.role <> $3" \
 	" UNION ALL " \
-	"SELECT pg_catalog.format('REVOKE %I FROM %I', o.rolname, r.rolname)" \
+	"SELECT x.revoke" \
 	"  FROM svc.member m" \
-	"  JOIN pg_catalog.pg_roles o ON o.oid = $2" \
-	"  JOIN pg_catalog.pg_roles r ON r.oid = m.role" \
+	"  JOIN svc.membership x ON x.group_role = $2 AND x.role = m.role" \
 	" WHERE m.service = $1 AND m.level = 'owner' AND m.role <> $3" \
 	" UNION ALL " \
 	"SELECT pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I REVOKE ALL ON %s FROM %I'," \
@@ -617,10 +600,12 @@ run_for_roles(const char *query, const Service *service, Oid role)
 static void
 change_owner(const Service *service, Oid role)
 {
+	SqlArg		args[3] = {sql_name(service->name), sql_oid(service->owner), sql_oid(role)};
+
 	if (role == service->owner)
 		return;
-	run_for_roles(CHANGE_OWNERS, service, role);
-	run_for_roles(LEAVE_OWNER, service, role);
+	svc_sql_do_each(CHANGE_OWNERS, args, 3);
+	svc_sql_do_each(LEAVE_OWNER, args, 3);
 	svc_sql("DELETE FROM svc.member WHERE service = $1 AND role = $2",
 			sql_name(service->name), sql_regrole(role));
 	svc_sql("UPDATE svc.service SET owner = $2, adopted_roles = pg_catalog.array_append(adopted_roles, $2)"
@@ -757,6 +742,15 @@ made_roles(const Service *service)
 	return roles;
 }
 
+/* Could the caller drop a role of a service that it owns by itself? */
+static bool
+may_drop_role(Oid caller, Oid role)
+{
+	if (superuser_arg(role))
+		return superuser_arg(caller);
+	return svc_may_administer_role(caller, role) || has_createrole_privilege(caller);
+}
+
 /* Refuse callers who could not drop the roles by themselves. */
 static void
 check_may_drop_roles(Oid caller, List *roles)
@@ -764,8 +758,7 @@ check_may_drop_roles(Oid caller, List *roles)
 	ListCell   *cell;
 
 	foreach(cell, roles)
-		if (!svc_may_administer_role(caller, lfirst_oid(cell)) &&
-			!has_createrole_privilege(caller))
+		if (!may_drop_role(caller, lfirst_oid(cell)))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("permission denied to drop role \"%s\"", svc_role_name(lfirst_oid(cell)))));
