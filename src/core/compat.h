@@ -13,6 +13,10 @@
 #include "commands/user.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/rel.h"
+#if PG_VERSION_NUM >= 180000
+#include "rewrite/rewriteHandler.h"
+#endif
 
 /*
  * A role that owns a service must be reachable by a background worker and by
@@ -31,6 +35,20 @@
 #define svc_interval_is_infinite(interval) INTERVAL_NOT_FINITE(interval)
 #else
 #define svc_interval_is_infinite(interval) false
+#endif
+
+/*
+ * 18 brought generated columns that are not stored: a row that a trigger or a
+ * scan sees has NULL there, and their values must be computed.
+ */
+#if PG_VERSION_NUM < 180000
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
+
+static inline Node *
+expand_generated_columns_in_expr(Node *node, Relation rel, int rt_index)
+{
+	return node;
+}
 #endif
 
 /* 16 replaced the functions per object class by one for all classes */
