@@ -37,6 +37,8 @@ PG_CFLAGS    = -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter \
                -Wno-missing-field-initializers -Wno-sign-compare
 EXTRA_CLEAN  = $(wildcard src/*.d src/*/*.d)
 
+# The same on a server of any encoding and locale
+REGRESS_OPTS = --encoding=UTF8 --no-locale
 REGRESS      = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 ISOLATION    = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test/isolation --outputdir=output_iso

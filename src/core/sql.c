@@ -281,6 +281,23 @@ svc_sql_do(const char *format, ...)
 	pfree(statement.data);
 }
 
+/* Run every statement that a query of one text column gives; returns how many. */
+int
+svc_sql_do_each(const char *query, const SqlArg *args, int nargs)
+{
+	List	   *statements = NIL;
+	uint64		rows;
+	ListCell   *cell;
+
+	svc_sql_join_by_hash();
+	rows = svc_sql_run(query, args, nargs);
+	for (uint64 row = 0; row < rows; row++)
+		statements = lappend(statements, svc_sql_value(row, 1));
+	foreach(cell, statements)
+		svc_sql_do("%s", (char *) lfirst(cell));
+	return list_length(statements);
+}
+
 /* A column of the last result as text, or NULL; lives as long as the scope. */
 char *
 svc_sql_value(uint64 row, int column)

@@ -47,6 +47,7 @@ extern SqlArg sql_datum(Datum value, Oid type);
 
 extern uint64 svc_sql_run(const char *query, const SqlArg *args, int nargs);
 extern void svc_sql_do(const char *format, ...) pg_attribute_printf(1, 2);
+extern int	svc_sql_do_each(const char *query, const SqlArg *args, int nargs);
 extern char *svc_sql_value(uint64 row, int column);
 extern Oid	svc_sql_oid_value(uint64 row, int column);
 extern bool svc_sql_bool_value(uint64 row, int column);
