@@ -77,6 +77,20 @@ svc_sql_begin(SqlScope *scope, Oid user)
 }
 
 /*
+ * For the rest of the scope, write and read constants in one way: a condition
+ * that is kept as text means the same in every session.
+ */
+void
+svc_sql_fix_formats(void)
+{
+	set_in_scope("standard_conforming_strings", "on");
+	set_in_scope("datestyle", "ISO, YMD");
+	set_in_scope("intervalstyle", "postgres");
+	set_in_scope("bytea_output", "hex");
+	set_in_scope("extra_float_digits", "1");
+}
+
+/*
  * Begin to run SQL that holds text of a user's, such as a filter: as the user
  * whose text it is, and restricted.  To parse an expression can already run
  * code (a constant of a domain, its CHECK), so it must never be done as the
@@ -87,6 +101,7 @@ svc_sql_begin_restricted(SqlScope *scope, Oid user)
 {
 	svc_sql_begin(scope, user);
 	become(scope, user, SECURITY_RESTRICTED_OPERATION);
+	svc_sql_fix_formats();
 }
 
 /*
