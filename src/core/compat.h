@@ -13,6 +13,10 @@
 #include "commands/user.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/rel.h"
+#if PG_VERSION_NUM >= 180000
+#include "rewrite/rewriteHandler.h"
+#endif
 
 /*
  * A role that owns a service must be reachable by a background worker and by
@@ -31,6 +35,29 @@
 #define svc_interval_is_infinite(interval) INTERVAL_NOT_FINITE(interval)
 #else
 #define svc_interval_is_infinite(interval) false
+#endif
+
+/* 16 and 17 brought SQL/JSON expressions, which call casts that users define */
+#if PG_VERSION_NUM >= 170000
+#define svc_is_sql_json(node) (IsA(node, JsonConstructorExpr) || IsA(node, JsonExpr))
+#elif PG_VERSION_NUM >= 160000
+#define svc_is_sql_json(node) IsA(node, JsonConstructorExpr)
+#else
+#define svc_is_sql_json(node) false
+#endif
+
+/*
+ * 18 brought generated columns that are not stored: a row that a trigger or a
+ * scan sees has NULL there, and their values must be computed.
+ */
+#if PG_VERSION_NUM < 180000
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
+
+static inline Node *
+expand_generated_columns_in_expr(Node *node, Relation rel, int rt_index)
+{
+	return node;
+}
 #endif
 
 /* 16 replaced the functions per object class by one for all classes */
@@ -61,12 +88,47 @@ object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 			return pg_database_aclcheck(objectid, roleid, mode);
 		case NamespaceRelationId:
 			return pg_namespace_aclcheck(objectid, roleid, mode);
+		case ProcedureRelationId:
+			return pg_proc_aclcheck(objectid, roleid, mode);
 		default:
 			elog(ERROR, "unexpected object class %u", classid);
 			return ACLCHECK_NOT_OWNER;
 	}
 }
 #endif
+
+/*
+ * 16 gave memberships options of their own: a member may have the role's
+ * rights, or become it, or neither.
+ */
+#if PG_VERSION_NUM < 160000
+static inline bool
+member_can_set_role(Oid member, Oid role)
+{
+	return is_member_of_role(member, role);
+}
+#endif
+
+/* Does member act for role: has it the role's rights, or can it become the role? */
+static inline bool
+svc_acts_for_role(Oid member, Oid role)
+{
+	return has_privs_of_role(member, role) || member_can_set_role(member, role);
+}
+
+/*
+ * Since 16, whoever makes a role is a member of it with these options, and so
+ * can change, grant and drop it.  Before, CREATEROLE was enough: NULL.
+ */
+static inline const char *
+svc_role_creator_options(void)
+{
+#if PG_VERSION_NUM >= 160000
+	return "ADMIN TRUE, INHERIT FALSE, SET FALSE";
+#else
+	return NULL;
+#endif
+}
 
 /*
  * May member hand out role?  Up to 15 CREATEROLE was enough for any role that

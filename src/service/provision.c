@@ -273,6 +273,18 @@ make_schema(Provision *p)
 			   quote_identifier(svc_role_name(p->service.owner)));
 }
 
+/* Refuse an owner role that owns another service. */
+static void
+check_owner_free(Oid role)
+{
+	Service    *other = OidIsValid(role) ? service_of_role(role) : NULL;
+
+	if (other)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("role \"%s\" already owns service \"%s\"", svc_role_name(role), other->name)));
+}
+
 /* Make the three group roles. */
 static void
 make_groups(Provision *p)
@@ -280,16 +292,12 @@ make_groups(Provision *p)
 	Request    *r = p->request;
 	Service    *s = &p->service;
 	char	   *owner = r->owner ? r->owner : psprintf("%s_owner", r->role_prefix);
-	Service    *other;
 
+	if (r->adopt)
+		check_owner_free(get_role_oid(owner, true));
 	s->owner = role_make(&p->roles, owner, SVC_OWNER_ROLE_OPTIONS);
 	s->writer = role_make(&p->roles, psprintf("%s_writer", r->role_prefix), "NOLOGIN");
 	s->reader = role_make(&p->roles, psprintf("%s_reader", r->role_prefix), "NOLOGIN");
-	other = service_of_role(s->owner);
-	if (other)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("role \"%s\" already owns service \"%s\"", owner, other->name)));
 }
 
 /* Make a login; an adopted one keeps its password. */
@@ -345,8 +353,9 @@ declare_logins(Provision *p)
 	if (!superuser_arg(caller) && caller != s->owner)
 	{
 		role_declare_member(s, caller, "creator", "owner");
-		svc_sql_do("GRANT %s TO %s WITH ADMIN OPTION", quote_identifier(svc_role_name(s->owner)),
-				   quote_identifier(svc_role_name(caller)));
+		if (!is_admin_of_role(caller, s->owner))
+			svc_sql_do("GRANT %s TO %s WITH ADMIN OPTION", quote_identifier(svc_role_name(s->owner)),
+					   quote_identifier(svc_role_name(caller)));
 	}
 }
 
@@ -530,37 +539,17 @@ rename_service(const Service *service, const char *name)
 static void
 check_new_owner(const Service *service, Oid role)
 {
-	Service    *other = service_of_role(role);
-
-	if (other)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("role \"%s\" already owns service \"%s\"", svc_role_name(role), other->name)));
+	check_owner_free(role);
 	if (role == service->writer || role == service->reader)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("role \"%s\" cannot be the owner and another role of the service",
 						svc_role_name(role))));
 	role_check_limited(role);
-	if (!is_member_of_role(GetUserId(), role))
+	if (!member_can_set_role(GetUserId(), role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be member of role \"%s\"", svc_role_name(role))));
-}
-
-/* Run each statement of a query's one column, with two role parameters. */
-static void
-run_for_roles(const char *query, const Service *service, Oid role)
-{
-	uint64		rows = svc_sql(query, sql_name(service->name), sql_oid(service->owner),
-							   sql_oid(role));
-	List	   *statements = NIL;
-	ListCell   *cell;
-
-	for (uint64 row = 0; row < rows; row++)
-		statements = lappend(statements, svc_sql_value(row, 1));
-	foreach(cell, statements)
-		svc_sql_do("%s", (char *) lfirst(cell));
+				 errmsg("must be able to SET ROLE \"%s\"", svc_role_name(role))));
 }
 
 /* What the old owner role owns in the service's schemas goes to the new one. */
@@ -581,17 +570,14 @@ run_for_roles(const char *query, const Service *service, Oid role)
 
 /* Memberships, default privileges and settings that were the old owner's. */
 #define LEAVE_OWNER \
-	"SELECT pg_catalog.format('REVOKE %I FROM %I', w.rolname, o.rolname)" \
-	"  FROM pg_catalog.pg_auth_members m" \
-	"  JOIN svc.service_role r ON r.service = $1 AND r.role = m.roleid AND r.level = 'writer'" \
-	"  JOIN pg_catalog.pg_roles w ON w.oid = m.roleid" \
-	"  JOIN pg_catalog.pg_roles o ON o.oid = m.member" \
-	" WHERE m.member = $2 AND m.member <> $3" \
+	"SELECT m.revoke" \
+	"  FROM svc.membership m" \
+	"  JOIN svc.service_role r ON r.service = $1 AND r.role = m.group_role AND r.level = 'writer'" \
+	" WHERE m.role = $2 AND m.role <> $3" \
 	" UNION ALL " \
-	"SELECT pg_catalog.format('REVOKE %I FROM %I', o.rolname, r.rolname)" \
+	"SELECT x.revoke" \
 	"  FROM svc.member m" \
-	"  JOIN pg_catalog.pg_roles o ON o.oid = $2" \
-	"  JOIN pg_catalog.pg_roles r ON r.oid = m.role" \
+	"  JOIN svc.membership x ON x.group_role = $2 AND x.role = m.role" \
 	" WHERE m.service = $1 AND m.level = 'owner' AND m.role <> $3" \
 	" UNION ALL " \
 	"SELECT pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I REVOKE ALL ON %s FROM %I'," \
@@ -614,10 +600,12 @@ run_for_roles(const char *query, const Service *service, Oid role)
 static void
 change_owner(const Service *service, Oid role)
 {
+	SqlArg		args[3] = {sql_name(service->name), sql_oid(service->owner), sql_oid(role)};
+
 	if (role == service->owner)
 		return;
-	run_for_roles(CHANGE_OWNERS, service, role);
-	run_for_roles(LEAVE_OWNER, service, role);
+	svc_sql_do_each(CHANGE_OWNERS, args, 3);
+	svc_sql_do_each(LEAVE_OWNER, args, 3);
 	svc_sql("DELETE FROM svc.member WHERE service = $1 AND role = $2",
 			sql_name(service->name), sql_regrole(role));
 	svc_sql("UPDATE svc.service SET owner = $2, adopted_roles = pg_catalog.array_append(adopted_roles, $2)"
@@ -754,6 +742,15 @@ made_roles(const Service *service)
 	return roles;
 }
 
+/* Could the caller drop a role of a service that it owns by itself? */
+static bool
+may_drop_role(Oid caller, Oid role)
+{
+	if (superuser_arg(role))
+		return superuser_arg(caller);
+	return svc_may_administer_role(caller, role) || has_createrole_privilege(caller);
+}
+
 /* Refuse callers who could not drop the roles by themselves. */
 static void
 check_may_drop_roles(Oid caller, List *roles)
@@ -761,8 +758,7 @@ check_may_drop_roles(Oid caller, List *roles)
 	ListCell   *cell;
 
 	foreach(cell, roles)
-		if (!svc_may_administer_role(caller, lfirst_oid(cell)) &&
-			!has_createrole_privilege(caller))
+		if (!may_drop_role(caller, lfirst_oid(cell)))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("permission denied to drop role \"%s\"", svc_role_name(lfirst_oid(cell)))));

@@ -62,27 +62,12 @@ SVC_FUNCTION(svc_service_changed);
 	"SELECT p.fix FROM svc.grant_problem p" \
 	" WHERE p.service = $1 AND p.problem = 'missing' AND p.privilege LIKE 'SET %'"
 
-/* Run every statement that a query of one text column gives; returns how many. */
-static int
-run_statements(const char *query, const SqlArg *args, int nargs)
-{
-	List	   *statements = NIL;
-	uint64		rows = svc_sql_run(query, args, nargs);
-	ListCell   *cell;
-
-	for (uint64 row = 0; row < rows; row++)
-		statements = lappend(statements, svc_sql_value(row, 1));
-	foreach(cell, statements)
-		svc_sql_do("%s", (char *) lfirst(cell));
-	return list_length(statements);
-}
-
-/* The same for statements that set or reset what roles have in this database. */
+/* Run statements that set or reset what roles have in this database. */
 static int
 run_settings(const char *query, const SqlArg *args, int nargs)
 {
 	int			context = svc_sql_open();
-	int			n = run_statements(query, args, nargs);
+	int			n = svc_sql_do_each(query, args, nargs);
 
 	svc_sql_close(context);
 	return n;
@@ -99,9 +84,9 @@ right_mend(const char *service, List *relations)
 	SqlArg		args[2] = {sql_name(service), sql_oids(relations, OIDARRAYOID)};
 
 	if (relations != NIL)
-		return run_statements(MISSING_RIGHTS_ON_RELATIONS GROUPED, args, 2);
-	return run_statements(MISSING_RIGHTS GROUPED, args, 1) +
-		run_statements(MISSING_OTHERS, args, 1) +
+		return svc_sql_do_each(MISSING_RIGHTS_ON_RELATIONS GROUPED, args, 2);
+	return svc_sql_do_each(MISSING_RIGHTS GROUPED, args, 1) +
+		svc_sql_do_each(MISSING_OTHERS, args, 1) +
 		run_settings(MISSING_SETTINGS, args, 1);
 }
 
@@ -132,7 +117,7 @@ right_take_back(const char *service, List *relations, bool adopted_too)
 	sql_bool(adopted_too)};
 
 	if (relations != NIL)
-		run_statements(UNDECLARED_RIGHTS, args, 3);
+		svc_sql_do_each(UNDECLARED_RIGHTS, args, 3);
 }
 
 /*
@@ -153,11 +138,11 @@ grant_catalog(Oid role, bool grant)
 	binary_upgrade_record_init_privs = true;
 	PG_TRY();
 	{
-		run_statements("SELECT pg_catalog.format(CASE WHEN $1 THEN 'GRANT %s ON %s %s TO %I'"
-					   "                              ELSE 'REVOKE %s ON %s %s FROM %I' END,"
-					   "                         o.privilege, o.keyword, o.names, $2)"
-					   "  FROM svc.owner_objects o",
-					   args, 2);
+		svc_sql_do_each("SELECT pg_catalog.format(CASE WHEN $1 THEN 'GRANT %s ON %s %s TO %I'"
+						"                              ELSE 'REVOKE %s ON %s %s FROM %I' END,"
+						"                         o.privilege, o.keyword, o.names, $2)"
+						"  FROM svc.owner_objects o",
+						args, 2);
 	}
 	PG_FINALLY();
 	{
@@ -339,6 +324,7 @@ svc_check_grants(PG_FUNCTION_ARGS)
 	SqlArg		args[1] = {sql_oid(GetUserId())};
 
 	svc_sql_begin(&scope, svc_extension_owner());
+	svc_sql_join_by_hash();
 	svc_sql_report(fcinfo,
 				   "SELECT p.service, p.object,"
 				   "       CASE WHEN p.role = 0 THEN 'PUBLIC' ELSE coalesce(r.rolname, p.role::pg_catalog.text::pg_catalog.name) END,"

@@ -87,6 +87,9 @@ role_make(RoleMaker *maker, const char *name, const char *options)
 				 errmsg("permission denied to create role \"%s\"", name),
 				 errhint("Making a service needs the CREATEROLE attribute.")));
 	svc_sql_do("CREATE ROLE %s %s", quote_identifier(name), options);
+	if (svc_role_creator_options() && !superuser_arg(maker->caller))
+		svc_sql_do("GRANT %s TO %s WITH %s", quote_identifier(name),
+				   quote_identifier(svc_role_name(maker->caller)), svc_role_creator_options());
 	return get_role_oid(name, false);
 }
 
@@ -128,23 +131,21 @@ role_check_level(const char *level, const char *what)
 				 errhint("Levels are owner, writer and reader.")));
 }
 
-/* Take a role out of the group roles of a service that it is a direct member of. */
+/*
+ * Take a role out of the group roles of a service that it is a direct member
+ * of, but for the one of a level that it keeps (NULL: none).  An owner may go
+ * on administering the lower ones, as who made them does since 16.
+ */
 static void
-leave_groups(const Service *service, Oid role)
+leave_groups(const Service *service, Oid role, const char *kept_level)
 {
-	uint64		rows;
-	List	   *groups = NIL;
-	ListCell   *cell;
+	SqlArg		args[3] = {sql_name(service->name), sql_oid(role), sql_text(kept_level)};
 
-	rows = svc_sql("SELECT r.role::pg_catalog.oid FROM svc.service_role r"
-				   "  JOIN pg_catalog.pg_auth_members m ON m.roleid = r.role AND m.member = $2"
-				   " WHERE r.service = $1",
-				   sql_name(service->name), sql_oid(role));
-	for (uint64 row = 0; row < rows; row++)
-		groups = list_append_unique_oid(groups, svc_sql_oid_value(row, 1));
-	foreach(cell, groups)
-		svc_sql_do("REVOKE %s FROM %s", quote_identifier(svc_role_name(lfirst_oid(cell))),
-				   quote_identifier(svc_role_name(role)));
+	svc_sql_do_each("SELECT m.revoke FROM svc.service_role r"
+					"  JOIN svc.membership m ON m.group_role = r.role AND m.role = $2"
+					" WHERE r.service = $1 AND r.level IS DISTINCT FROM $3"
+					"   AND (m.inherits OR m.can_set OR $3 IS DISTINCT FROM 'owner')",
+					args, 3);
 }
 
 /* Take away the settings that this database has for a role, where they are ours. */
@@ -175,7 +176,7 @@ void
 role_declare_member(const Service *service, Oid role, const char *kind, const char *level)
 {
 	reset_settings(service, role);
-	leave_groups(service, role);
+	leave_groups(service, role, level);
 	svc_sql("INSERT INTO svc.member AS m (service, role, kind, level) VALUES ($1, $2, $3, $4)"
 			" ON CONFLICT (service, role) DO UPDATE SET level = EXCLUDED.level",
 			sql_name(service->name), sql_regrole(role), sql_text(kind), sql_text(level));
@@ -245,7 +246,7 @@ svc_revoke_role(PG_FUNCTION_ARGS)
 				 errmsg("role \"%s\" is not a member of service \"%s\"",
 						svc_role_name(role), service->name),
 				 errhint("Roles get there by svc.create_service and svc.grant_role.")));
-	leave_groups(service, role);
+	leave_groups(service, role, NULL);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }

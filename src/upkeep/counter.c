@@ -132,7 +132,20 @@ parse_stored_filter(Relation rel, const char *filter)
 	MemoryContextSwitchTo(scope.cxt);
 	condition = svc_parse_condition(rel, filter, "filter");
 	svc_sql_end(&scope);
-	return condition;
+	return expand_generated_columns_in_expr(condition, rel, 1);
+}
+
+/* Refuse a key that rows do not hold. */
+static void
+check_source_key(Relation rel, Form_pg_attribute key)
+{
+	if (key->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("rows of \"%s\" cannot be counted by column \"%s\"",
+						RelationGetRelationName(rel), NameStr(key->attname)),
+				 errdetail("It is a virtual generated column, which triggers do not see."),
+				 errhint("Make it a stored one.")));
 }
 
 /*
@@ -153,6 +166,7 @@ counter_resolve(Relation rel, const CounterNames *names)
 	(void) resolve_column(rel, c->target, names->counter);
 	c->key = resolve_column(rel, RelationGetRelid(rel), names->source_key);
 	key = TupleDescAttr(RelationGetDescr(rel), c->key - 1);
+	check_source_key(rel, key);
 	c->key_type = getBaseType(get_atttype(c->target, c->target_key));
 	c->key_collation = key->attcollation;
 	if (!IsBinaryCoercible(key->atttypid, c->key_type))
