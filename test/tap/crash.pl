@@ -143,7 +143,7 @@ foreach my $how ('immediate', 'kill', 'terminate')
 		elsif ($how eq 'kill')
 		{
 			kill 9, $pid;
-			$node->wait_for_log(qr/server process \(PID $pid\) was terminated by signal 9/);
+			$node->wait_for_log(qr/\(PID $pid\) was terminated by signal 9/);
 			$node->stop('immediate', fail_ok => 1);
 			$node->start;
 		}
