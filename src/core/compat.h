@@ -37,6 +37,15 @@
 #define svc_interval_is_infinite(interval) false
 #endif
 
+/* 16 and 17 brought SQL/JSON expressions, which call casts that users define */
+#if PG_VERSION_NUM >= 170000
+#define svc_is_sql_json(node) (IsA(node, JsonConstructorExpr) || IsA(node, JsonExpr))
+#elif PG_VERSION_NUM >= 160000
+#define svc_is_sql_json(node) IsA(node, JsonConstructorExpr)
+#else
+#define svc_is_sql_json(node) false
+#endif
+
 /*
  * 18 brought generated columns that are not stored: a row that a trigger or a
  * scan sees has NULL there, and their values must be computed.
@@ -79,6 +88,8 @@ object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 			return pg_database_aclcheck(objectid, roleid, mode);
 		case NamespaceRelationId:
 			return pg_namespace_aclcheck(objectid, roleid, mode);
+		case ProcedureRelationId:
+			return pg_proc_aclcheck(objectid, roleid, mode);
 		default:
 			elog(ERROR, "unexpected object class %u", classid);
 			return ACLCHECK_NOT_OWNER;

@@ -324,6 +324,7 @@ svc_check_grants(PG_FUNCTION_ARGS)
 	SqlArg		args[1] = {sql_oid(GetUserId())};
 
 	svc_sql_begin(&scope, svc_extension_owner());
+	svc_sql_join_by_hash();
 	svc_sql_report(fcinfo,
 				   "SELECT p.service, p.object,"
 				   "       CASE WHEN p.role = 0 THEN 'PUBLIC' ELSE coalesce(r.rolname, p.role::pg_catalog.text::pg_catalog.name) END,"

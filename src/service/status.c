@@ -106,6 +106,7 @@ svc_status(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	add_library_rows(fcinfo);
 	svc_sql_begin(&scope, svc_extension_owner());
+	svc_sql_join_by_hash();
 	svc_sql_append(fcinfo,
 				   "SELECT s.item, s.state, s.detail, s.hint FROM ("
 				   "  SELECT * FROM svc.event_trigger_status"

@@ -1,0 +1,20 @@
+-- What was measured, and what the report says of it
+SET client_min_messages = warning;
+DROP SCHEMA IF EXISTS bench CASCADE;
+CREATE SCHEMA bench;
+CREATE EXTENSION IF NOT EXISTS svc_ownership;
+
+CREATE TABLE bench.timing (measure text, variant text, round int, ms float8);
+
+CREATE TABLE bench.figure (
+	rank      int GENERATED ALWAYS AS IDENTITY,
+	measure   text,
+	what      text,
+	unit      text,
+	units     int,
+	ours      text,
+	without   text,
+	peer      text,
+	peer_name text,
+	promise   numeric
+);
