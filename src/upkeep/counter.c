@@ -460,8 +460,15 @@ static void
 check_counter_column(Relation target, const char *column)
 {
 	AttrNumber	number = svc_column_number(target, column);
-	Oid			type = TupleDescAttr(RelationGetDescr(target), number - 1)->atttypid;
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(target), number - 1);
+	Oid			type = attribute->atttypid;
 
+	if (attribute->attgenerated || attribute->attidentity == ATTRIBUTE_IDENTITY_ALWAYS)
+		ereport(ERROR,
+				(errcode(ERRCODE_GENERATED_ALWAYS),
+				 errmsg("column \"%s\" of relation \"%s\" cannot be a counter", column,
+						RelationGetRelationName(target)),
+				 errdetail("Its values are generated.")));
 	if (type != INT2OID && type != INT4OID && type != INT8OID && type != NUMERICOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
