@@ -18,6 +18,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #define SAFE_SEARCH_PATH "pg_catalog, pg_temp"
 
@@ -233,7 +234,8 @@ sql_oids(List *oids, Oid array_type)
 
 	foreach(cell, oids)
 		elements[n++] = ObjectIdGetDatum(lfirst_oid(cell));
-	return sql_array(construct_array(elements, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT),
+	return sql_array(construct_array(elements, n, get_element_type(array_type), sizeof(Oid), true,
+									 TYPALIGN_INT),
 					 array_type);
 }
 
