@@ -18,6 +18,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #define SAFE_SEARCH_PATH "pg_catalog, pg_temp"
 
@@ -223,7 +224,11 @@ sql_array(ArrayType *value, Oid array_type)
 	return (SqlArg) {array_type, PointerGetDatum(value), value == NULL};
 }
 
-/* A list of OIDs as an array parameter, of oid[] or one of its aliases. */
+/*
+ * A list of OIDs as an array parameter, of oid[] or one of its aliases.  The
+ * array says itself what its elements are, and so how they are written: as
+ * names in a dump, where they are roles or types.
+ */
 SqlArg
 sql_oids(List *oids, Oid array_type)
 {
@@ -233,7 +238,8 @@ sql_oids(List *oids, Oid array_type)
 
 	foreach(cell, oids)
 		elements[n++] = ObjectIdGetDatum(lfirst_oid(cell));
-	return sql_array(construct_array(elements, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT),
+	return sql_array(construct_array(elements, n, get_element_type(array_type), sizeof(Oid), true,
+									 TYPALIGN_INT),
 					 array_type);
 }
 
