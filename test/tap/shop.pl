@@ -34,7 +34,8 @@ my $before = dump_of($node, 'shop');
 # The tour also tries what must be refused
 my @refusals = (
 	qr/permission denied for schema product/, qr/permission denied for view products/, qr/permission denied to set role/,
-	qr/permission denied for schema auth/, qr/violates check constraint "promo_codes_usage_limit_check"/);
+	qr/permission denied for schema auth/, qr/violates check constraint "promo_codes_usage_limit_check"/,
+	qr/cannot drop service "review"/);
 sub tour
 {
 	my ($dbname, %variables) = @_;
