@@ -187,6 +187,7 @@ svc_assign(PG_FUNCTION_ARGS)
 		check_assignable(lfirst_oid(cell));
 
 	svc_sql_begin(&scope, svc_extension_owner());
+	service_hold(service->name);
 	svc_sql("INSERT INTO svc.assignment (relation, service) SELECT r, $1 FROM pg_catalog.unnest($2) r",
 			sql_name(service->name), sql_oids(relations, REGCLASSARRAYOID));
 	right_mend(service->name, assign_families(relations));
@@ -280,6 +281,7 @@ follow_detach(Oid partitioned, Oid partition)
 		ownership_of(partitioned, &service) != OWNED_ASSIGNED)
 		return;
 	svc_sql_begin(&scope, svc_extension_owner());
+	service_hold(NameStr(service));
 	svc_sql("INSERT INTO svc.assignment (relation, service) VALUES ($1, $2) ON CONFLICT DO NOTHING",
 			sql_regclass(partition), sql_name(NameStr(service)));
 	svc_sql_end(&scope);

@@ -29,6 +29,8 @@ extern List *service_list(void);
 extern Service *svc_check_service_owner(const char *name);
 extern Service *service_arg(FunctionCallInfo fcinfo, int i);
 
+extern void service_hold(const char *service);
+
 extern char *service_contract_schema(const char *service);
 extern bool service_form_is(const Service *service, const char *form);
 
