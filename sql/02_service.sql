@@ -191,6 +191,61 @@ SELECT svc.drop_service('regress_old', drop_objects => true);
 SELECT rolname FROM pg_roles WHERE rolname LIKE 'regress\_old%';
 SELECT nspname FROM pg_namespace WHERE nspname = 'regress_old';
 
+-- schemas of others that have the name of a contract's: not the service's, whatever is called
+CREATE SCHEMA regress_bill_api;
+SELECT svc.create_service('regress_bill');
+SELECT svc.create_service('regress_shop', schema => 'regress_shop');
+SELECT svc.alter_service('regress_shop', new_name => 'regress_bill');
+CREATE SCHEMA regress_shop_api;
+CREATE TABLE regress_shop_api.t (id int PRIMARY KEY);
+SELECT svc.owner_of('regress_shop_api.t');
+CREATE ROLE regress_reader;
+SELECT svc.grant_role('regress_shop', 'regress_reader', 'reader');
+SELECT has_schema_privilege('regress_shop_owner', 'regress_shop_api', 'CREATE') AS creates,
+       has_schema_privilege('regress_shop_reader', 'regress_shop_api', 'USAGE') AS looks;
+SELECT item, state, replace(detail, quote_ident(CURRENT_USER), 'dba') AS detail, hint FROM svc.status() WHERE item = 'service regress_shop';
+SELECT svc.alter_service('regress_shop', new_name => 'regress_store');
+SELECT svc.alter_service('regress_store', new_name => 'regress_shop');
+ALTER SCHEMA regress_shop_api RENAME TO regress_other_api;
+SELECT svc.alter_service('regress_store', new_name => 'regress_shop');
+ALTER SCHEMA regress_other_api RENAME TO regress_shop_api;
+SELECT svc.drop_service('regress_shop', drop_objects => true);
+SELECT nspname FROM pg_namespace WHERE nspname IN ('regress_bill_api', 'regress_shop', 'regress_shop_api', 'regress_store_api') ORDER BY 1;
+-- one that is the owner role's is the service's
+ALTER SCHEMA regress_bill_api OWNER TO regress_reader;
+SELECT svc.create_service('regress_bill', owner => 'regress_reader', adopt => true);
+SELECT svc.alter_service('regress_bill', new_name => 'regress_bills');
+SELECT svc.drop_service('regress_bills', drop_objects => true);
+DROP SCHEMA regress_shop_api CASCADE;
+
+-- a schema that was dropped, and made again by somebody else, is not the service's
+SELECT svc.create_service('regress_shop', schema => 'regress_shop');
+CREATE SCHEMA regress_adopted;
+SELECT svc.create_service('regress_adopted', schema => 'regress_adopted', adopt => true);
+DROP SCHEMA regress_shop, regress_adopted;
+CREATE SCHEMA regress_shop;
+CREATE TABLE regress_shop.t (id int PRIMARY KEY);
+CREATE SCHEMA regress_adopted;
+CREATE TABLE regress_adopted.t (id int PRIMARY KEY);
+SELECT svc.owner_of('regress_shop.t'), svc.owner_of('regress_adopted.t');
+SELECT svc.grant_role('regress_shop', 'regress_reader', 'reader'), svc.grant_role('regress_adopted', 'regress_reader', 'reader');
+SELECT has_table_privilege('regress_reader', 'regress_shop.t', 'SELECT') AS reads, has_table_privilege('regress_reader', 'regress_adopted.t', 'SELECT') AS reads_adopted;
+SELECT item, state, replace(detail, quote_ident(CURRENT_USER), 'dba') AS detail, hint FROM svc.status() WHERE item IN ('service regress_shop', 'service regress_adopted');
+SELECT svc.create_service('x', schema => 'regress_shop', adopt => true);
+-- it comes, and goes, with its owner
+ALTER SCHEMA regress_shop OWNER TO regress_shop_owner;
+SELECT svc.owner_of('regress_shop.t');
+ALTER SCHEMA regress_shop OWNER TO CURRENT_USER;
+SELECT svc.owner_of('regress_shop.t');
+ALTER SCHEMA regress_shop RENAME TO regress_somewhere;
+SELECT service, schema FROM svc.services WHERE service = 'regress_shop';
+ALTER SCHEMA regress_somewhere RENAME TO regress_shop;
+SELECT svc.drop_service('regress_shop', drop_objects => true);
+SELECT svc.drop_service('regress_adopted', drop_objects => true);
+SELECT svc.owner_of('regress_shop.t');
+DROP SCHEMA regress_shop, regress_adopted CASCADE;
+DROP ROLE regress_reader;
+
 -- in a transaction that is rolled back nothing happened
 BEGIN;
 SELECT svc.create_service('regress_gone', schema => 'regress_gone');

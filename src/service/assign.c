@@ -235,14 +235,20 @@ svc_release(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* A schema was renamed: its service goes along, and the search_path of its logins. */
+/*
+ * A service's schema was renamed, and not one of the same name that is somebody
+ * else's: the service goes along, and the search_path of its logins.
+ */
 static void
 follow_schema_rename(RenameStmt *rename)
 {
 	SqlScope	scope;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	if (svc_sql("UPDATE svc.service SET schema = $2 WHERE schema = $1 RETURNING service",
+	if (svc_sql("UPDATE svc.service s SET schema = $2"
+				"  FROM pg_catalog.pg_namespace n"
+				" WHERE s.schema = $1 AND n.nspname = $2 AND (n.nspowner = s.owner OR s.adopted_schema)"
+				" RETURNING s.service",
 				sql_name(rename->subname), sql_name(rename->newname)) > 0)
 		right_mend(svc_sql_value(0, 1), NIL);
 	svc_sql_end(&scope);
@@ -340,7 +346,19 @@ follow_altered(Node *command, List *objects)
 		follow_alter_table((AlterTableStmt *) command, ((DdlObject *) linitial(objects))->object_id);
 }
 
-/* Forget the assignments of relations that were dropped. */
+/* A schema was dropped: the next one of that name was not adopted. */
+static void
+forget_adoption(const char *schema)
+{
+	SqlScope	scope;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	svc_sql("UPDATE svc.service SET adopted_schema = false WHERE schema = $1 AND adopted_schema",
+			sql_name(schema));
+	svc_sql_end(&scope);
+}
+
+/* Forget what was known of schemas and relations that were dropped. */
 static void
 follow_dropped(List *objects)
 {
@@ -352,6 +370,8 @@ follow_dropped(List *objects)
 	{
 		DdlObject  *object = lfirst(cell);
 
+		if (object->class_id == NamespaceRelationId)
+			forget_adoption(object->name);
 		if (object->class_id == RelationRelationId && object->sub_id == 0 &&
 			ownership_assignment(object->object_id, NULL))
 			relations = lappend_oid(relations, object->object_id);

@@ -204,7 +204,7 @@ check_schema_free(const char *schema)
 static void
 check_schema_taken(const Request *r)
 {
-	Service    *other = service_of_schema(r->schema);
+	Service    *other = service_claiming_schema(r->schema);
 
 	if (other)
 		ereport(ERROR,
@@ -217,18 +217,29 @@ check_schema_taken(const Request *r)
 				 errhint("Name another schema.")));
 }
 
-/* Refuse a service whose contract schema is another service's schema. */
+/*
+ * Refuse a name for a service whose contract schema is somebody else's: another
+ * service's, or one that the service's owner role does not own.
+ */
 static void
-check_contract_schema_free(const char *service)
+check_contract_schema_free(const char *name, const Service *service)
 {
-	Service    *other = service_of_schema(service_contract_schema(service));
+	char	   *schema = service_contract_schema(name);
+	Service    *other = service_claiming_schema(schema);
+	Oid			oid = get_namespace_oid(schema, true);
 
 	if (other)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_SCHEMA),
 				 errmsg("schema \"%s\", which the contract of \"%s\" would need, belongs to service \"%s\"",
-						service_contract_schema(service), service, other->name),
+						schema, name, other->name),
 				 errhint("Give the service another name.")));
+	if (OidIsValid(oid) && !service_owns_schema(service, oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_SCHEMA),
+				 errmsg("schema \"%s\" already exists, and is not the service's", schema),
+				 errdetail("The contract of service \"%s\" would need this name.", name),
+				 errhint("Give the service another name, or rename the schema.")));
 }
 
 /* Refuse to adopt a schema with relations that the caller has no say over. */
@@ -433,6 +444,7 @@ provision(Provision *p)
 	p->service.schema = r->schema;
 
 	make_groups(p);
+	check_contract_schema_free(r->service, &p->service);
 	p->login = make_login(p, r->login, r->password);
 	p->migrator = make_login(p, r->migrator, r->migrator_password);
 	if (r->schema)
@@ -487,7 +499,6 @@ svc_create_service(PG_FUNCTION_ARGS)
 	lock_services();
 	if (is_registered(p.request))
 		PG_RETURN_TEXT_P(cstring_to_text("unchanged"));
-	check_contract_schema_free(p.request->service);
 	if (p.request->schema)
 	{
 		check_schema_free(p.request->schema);
@@ -506,6 +517,7 @@ rename_service(const Service *service, const char *name)
 {
 	const char *before = service_contract_schema(service->name);
 	const char *after = service_contract_schema(name);
+	Oid			schema = get_namespace_oid(before, true);
 
 	check_name_length(name, "service name");
 	lock_services();
@@ -513,12 +525,12 @@ rename_service(const Service *service, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("service \"%s\" already exists", name)));
-	check_contract_schema_free(name);
+	check_contract_schema_free(name, service);
 	svc_sql("UPDATE svc.service SET service = $2 WHERE service = $1",
 			sql_name(service->name), sql_name(name));
 	svc_sql("UPDATE svc.consumer SET consumer = $2 WHERE consumer = $1",
 			sql_name(service->name), sql_name(name));
-	if (!OidIsValid(get_namespace_oid(before, true)))
+	if (!OidIsValid(schema) || !service_owns_schema(service, schema))
 		return;
 	svc_sql_do("ALTER SCHEMA %s RENAME TO %s", quote_identifier(before), quote_identifier(after));
 	ereport(NOTICE,
@@ -776,7 +788,8 @@ drop_schemas(const Service *service)
 							   "  FROM svc.service_schema x"
 							   "  JOIN svc.service s ON s.service = x.service"
 							   "  JOIN pg_catalog.pg_namespace n ON n.oid = x.schema"
-							   " WHERE x.service = $1 AND (x.contract OR NOT s.adopted_schema)",
+							   " WHERE x.service = $1 AND (x.contract OR NOT s.adopted_schema)"
+							   " ORDER BY x.contract DESC, n.nspname",
 							   sql_name(service->name));
 
 	if (rows > 0)

@@ -21,15 +21,18 @@ SELECT s.service, l.level, l.rank,
  CROSS JOIN (VALUES ('reader', 1), ('writer', 2), ('owner', 3)) l (level, rank);
 COMMENT ON VIEW svc.service_role IS 'The owner, writer and reader role of each service.';
 
--- The schemas of each service
+-- The schemas of each service.  Others may have schemas of the same names: one
+-- counts only where it belongs to the service's owner role, or was adopted
+-- (service_owns_schema in C).
 CREATE VIEW svc.service_schema (service, schema, contract) AS
 SELECT s.service, n.oid, false
   FROM svc.service s
-  JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema
+  JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema AND (n.nspowner = s.owner OR s.adopted_schema)
 UNION ALL
 SELECT s.service, n.oid, true
   FROM svc.service s
-  JOIN pg_catalog.pg_namespace n ON n.nspname::text = s.service || '_api';
+  JOIN pg_catalog.pg_namespace n ON n.nspname::text = s.service || '_api' AND n.nspowner = s.owner
+ WHERE n.nspname IS DISTINCT FROM s.schema;
 COMMENT ON VIEW svc.service_schema IS 'Each service''s own schema and its contract schema.';
 
 -- The relations that a service's roles work with.  (A view of pg_class alone

@@ -148,7 +148,7 @@ CREATE FUNCTION svc.create_service(service name, database name = NULL, schema na
 COMMENT ON FUNCTION svc.create_service(name, name, name, name, name, name, text, text, name, text, name[], text, text, boolean, boolean) IS
 'Makes a service: its roles <prefix>_owner, _writer and _reader, its schema (none given: a logical service, whose tables are assigned one by one), its login, and registers it. Returns created, adopted (something existing was taken over) or unchanged.
 service: at most 56 bytes. database: not supported yet. schema: made, and owned by the owner role. owner: name of the owner role instead of <prefix>_owner. role_prefix: instead of the service''s name. login: role that the service''s processes connect as; password: clear text or a SCRAM verifier; login_level: owner, writer (default) or reader. migrator, migrator_password: a second login, of level owner, for tools. extensions: made in this database where missing. team, description: text, at most 10000 bytes. adopt: take over roles and a schema that exist; changes and removes nothing of them. if_not_exists: a registered service is left as it is.
-Errors: 22004, 22023, 42602 an argument is wrong; 42622 a name is too long; 42939 a name is reserved; 42710 the service or a role exists; 42P06 the schema exists; 3F000 nothing to adopt; 42501 rights are missing, or a superuser would become a service''s role; 0A000 database; 58P01 an extension is not on the server.';
+Errors: 22004, 22023, 42602 an argument is wrong; 42622 a name is too long; 42939 a name is reserved; 42710 the service or a role exists; 42P06 the schema, or <service>_api, exists; 3F000 nothing to adopt; 42501 rights are missing, or a superuser would become a service''s role; 0A000 database; 58P01 an extension is not on the server.';
 
 CREATE FUNCTION svc.alter_service(service name, new_name name = NULL, owner name = NULL,
         team text = NULL, description text = NULL)
@@ -156,7 +156,7 @@ CREATE FUNCTION svc.alter_service(service name, new_name name = NULL, owner name
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_alter_service';
 COMMENT ON FUNCTION svc.alter_service(name, name, name, text, text) IS
 'Changes a service; what is not given stays. new_name: renames it and its contract schema; roles and schema keep their names. owner: an existing role that becomes its owner role and takes over what the old one owns in the service''s schemas (needs a superuser). team, description: an empty text removes it.
-Errors: 42704 no such service or role; 42501 not its owner; 42710 the name or role is taken; 42622 name too long; 22023 nothing to change.';
+Errors: 42704 no such service or role; 42501 not its owner; 42710 the name or role is taken; 42P06 <new_name>_api exists and is not the owner role''s; 42622 name too long; 22023 nothing to change.';
 
 CREATE FUNCTION svc.drop_service(service name, drop_objects boolean = false,
         if_exists boolean = false, force boolean = false)

@@ -14,6 +14,16 @@ SELECT s.service, 'error', pg_catalog.format('its schema %I does not exist', s.s
  WHERE s.schema IS NOT NULL
    AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname = s.schema)
 UNION ALL
+SELECT s.service, c.state, pg_catalog.format(c.detail, n.nspname, o.rolname),
+       pg_catalog.format('ALTER SCHEMA %I OWNER TO %I', n.nspname, w.rolname)
+  FROM svc.service s
+ CROSS JOIN LATERAL (VALUES (s.schema::text, 'error', 'schema %I belongs to role %I, so it is not the service''s any more'),
+                            (s.service || '_api', 'warning', 'schema %I, which its contract needs, belongs to role %I')) c (name, state, detail)
+  JOIN pg_catalog.pg_namespace n ON n.nspname::text = c.name
+  JOIN pg_catalog.pg_roles w ON w.oid = s.owner
+  LEFT JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
+ WHERE NOT EXISTS (SELECT 1 FROM svc.service_schema x WHERE x.service = s.service AND x.schema = n.oid)
+UNION ALL
 SELECT s.service, 'warning', pg_catalog.format('%s belongs to role %I', c.oid::pg_catalog.regclass, o.rolname),
        pg_catalog.format('ALTER %s %s OWNER TO %I',
            CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE'
