@@ -10,7 +10,7 @@
 EXTENSION    = svc_ownership
 EXTVERSION   = 0.1
 MODULE_big   = svc_ownership
-MODULES_CORE = args ddl expression extension guard protect relation sql
+MODULES_CORE = args ddl expression extension guard protect relation sql trigger
 MODULES_SERVICE = assign contract contract_check ownership provision query \
                right role service status store
 MODULES_UPKEEP = body count_trigger counter delta retention updated_at updated_at_trigger \

@@ -3,6 +3,7 @@
  */
 #include "core/svc.h"
 
+#include "core/sql.h"
 #include "service/service.h"
 #include "upkeep/upkeep.h"
 #include "utils/guc.h"
@@ -15,6 +16,7 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	SqlInit();
 	ServiceInit();
 	UpkeepInit();
 	MarkGUCPrefixReserved(SVC_EXTENSION);

@@ -33,6 +33,15 @@
 #define svc_interval_is_infinite(interval) false
 #endif
 
+/* 16 and 17 brought SQL/JSON expressions, which call casts that users define */
+#if PG_VERSION_NUM >= 170000
+#define svc_is_sql_json(node) (IsA(node, JsonConstructorExpr) || IsA(node, JsonExpr))
+#elif PG_VERSION_NUM >= 160000
+#define svc_is_sql_json(node) IsA(node, JsonConstructorExpr)
+#else
+#define svc_is_sql_json(node) false
+#endif
+
 /* 16 replaced the functions per object class by one for all classes */
 #if PG_VERSION_NUM < 160000
 static inline bool
@@ -61,6 +70,8 @@ object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 			return pg_database_aclcheck(objectid, roleid, mode);
 		case NamespaceRelationId:
 			return pg_namespace_aclcheck(objectid, roleid, mode);
+		case ProcedureRelationId:
+			return pg_proc_aclcheck(objectid, roleid, mode);
 		default:
 			elog(ERROR, "unexpected object class %u", classid);
 			return ACLCHECK_NOT_OWNER;

@@ -143,13 +143,16 @@ follow_dropped(void *argument)
 			handlers[i]->follow_dropped(f->objects);
 }
 
-/* Follow a command; nobody's DDL fails because of our bookkeeping. */
+/*
+ * Follow a command.  Nobody's DDL fails because of our bookkeeping, except
+ * where it can be repeated: after a deadlock or a lock timeout.
+ */
 static void
 follow(ProtectedWork work, Node *command, List *objects)
 {
 	Followed	followed = {command, objects};
 
-	(void) svc_run_protected(work, &followed, SVC_EXTENSION " could not follow this command",
+	(void) svc_run_protected(work, &followed, true, SVC_EXTENSION " could not follow this command",
 							 "See SELECT * FROM svc.status().");
 }
 
@@ -176,7 +179,8 @@ svc_on_ddl(PG_FUNCTION_ARGS)
 	EventTriggerData *data = check_event(fcinfo, "ddl_command_end");
 	List	   *objects;
 
-	if (!OidIsValid(svc_extension_owner_missing_ok()) || svc_ddl_is_own())
+	/* our own functions leave things as they should be themselves */
+	if (!OidIsValid(svc_extension_owner_missing_ok()) || svc_sql_is_own())
 		PG_RETURN_NULL();
 	objects = collect_objects(&altered_objects);
 	for (int i = 0; i < n_handlers; i++)
@@ -200,23 +204,12 @@ svc_on_drop(PG_FUNCTION_ARGS)
 	objects = collect_objects(&dropped_objects);
 	if (objects == NIL)
 		PG_RETURN_NULL();
-	if (!svc_ddl_is_own())
+	if (!svc_sql_is_own())
 		for (int i = 0; i < n_handlers; i++)
 			if (handlers[i]->check_dropped)
 				handlers[i]->check_dropped(objects);
 	follow(follow_dropped, NULL, objects);
 	PG_RETURN_NULL();
-}
-
-/*
- * Is the DDL that fired us our own?  Our functions run theirs as the
- * extension's owner inside a scope, as svc_is_own_write says; they leave
- * things as they should be themselves.
- */
-bool
-svc_ddl_is_own(void)
-{
-	return svc_is_own_write();
 }
 
 /*

@@ -36,7 +36,6 @@ typedef struct DdlHandler
 
 extern void svc_register_ddl_handler(const DdlHandler *handler);
 
-extern bool svc_ddl_is_own(void);
 extern List *svc_ddl_relations(List *objects);
 extern Oid	svc_ddl_named_table(AlterTableCmd *cmd);
 

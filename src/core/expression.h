@@ -17,6 +17,13 @@ typedef struct TextErrorContext
 	const char *text;
 } TextErrorContext;
 
+/* Code that should not run with the rights of others: a function, a cast to a type, or SQL/JSON */
+typedef struct UntrustedCode
+{
+	Oid			function;
+	Oid			type;
+} UntrustedCode;
+
 extern void svc_text_error_begin(TextErrorContext *context, const char *text);
 extern void svc_text_error_end(TextErrorContext *context);
 
@@ -24,6 +31,7 @@ extern Node *svc_parse_condition(Relation rel, const char *condition, const char
 extern Node *svc_parse_condition_renamed(Relation rel, const char *condition, const char *what,
 										 const char *old_column, const char *new_column);
 extern char *svc_deparse_condition(Relation rel, Node *condition);
-extern Oid	svc_find_untrusted_function(Node *node);
+extern bool svc_find_untrusted_code(Node *node, UntrustedCode *code);
+extern char *svc_describe_untrusted_code(const UntrustedCode *code);
 
 #endif							/* SVC_EXPRESSION_H */

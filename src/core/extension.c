@@ -117,14 +117,3 @@ svc_catalog_mentions(const char *table, AttrNumber column, List *oids)
 	table_close(rel, AccessShareLock);
 	return found;
 }
-
-/* Does a write to our tables come from our own code (svc_sql_begin)? */
-bool
-svc_is_own_write(void)
-{
-	Oid			user;
-	int			context;
-
-	GetUserIdAndSecContext(&user, &context);
-	return (context & SECURITY_LOCAL_USERID_CHANGE) != 0 && user == svc_extension_owner();
-}

@@ -12,7 +12,6 @@ extern Oid	svc_extension_owner(void);
 extern Oid	svc_extension_owner_missing_ok(void);
 extern Oid	svc_catalog_relation(const char *name);
 extern void svc_check_writable(const char *function);
-extern bool svc_is_own_write(void);
 extern bool svc_catalog_mentions(const char *table, AttrNumber column, List *oids);
 
 #endif							/* SVC_EXTENSION_H */

@@ -8,6 +8,7 @@
 
 #include "commands/trigger.h"
 #include "core/extension.h"
+#include "core/sql.h"
 #include "utils/rel.h"
 
 SVC_FUNCTION(svc_guard_catalog);
@@ -24,7 +25,7 @@ svc_guard_catalog(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("this function can only be called as a trigger of %s", SVC_EXTENSION)));
-	if (!superuser() && !svc_is_own_write())
+	if (!superuser() && !(svc_sql_is_own() && GetUserId() == svc_extension_owner()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for table %s", RelationGetRelationName(data->tg_relation)),

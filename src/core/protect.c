@@ -16,6 +16,15 @@ is_interruption(int sqlerrcode)
 		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION;
 }
 
+/* Errors that go away when the command is repeated, or that will hit whatever comes next. */
+static bool
+is_passing(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES;
+}
+
 /* Turn the current error into a warning. */
 static void
 warn_instead(ErrorData *error, const char *failure, const char *hint)
@@ -29,10 +38,12 @@ warn_instead(ErrorData *error, const char *failure, const char *hint)
 
 /*
  * Do work in a subtransaction.  If it fails, what it did is undone, a warning
- * says so, and false is returned.
+ * says so, and false is returned; errors that pass (a lock timeout, a deadlock)
+ * are raised if raise_passing.
  */
 bool
-svc_run_protected(ProtectedWork work, void *argument, const char *failure, const char *hint)
+svc_run_protected(ProtectedWork work, void *argument, bool raise_passing,
+				  const char *failure, const char *hint)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -54,7 +65,8 @@ svc_run_protected(ProtectedWork work, void *argument, const char *failure, const
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		if (is_interruption(error->sqlerrcode))
+		if (is_interruption(error->sqlerrcode) ||
+			(raise_passing && is_passing(error->sqlerrcode)))
 			ReThrowError(error);
 		warn_instead(error, failure, hint);
 	}

@@ -6,7 +6,7 @@
 
 typedef void (*ProtectedWork) (void *argument);
 
-extern bool svc_run_protected(ProtectedWork work, void *argument, const char *failure,
-							  const char *hint);
+extern bool svc_run_protected(ProtectedWork work, void *argument, bool raise_passing,
+							  const char *failure, const char *hint);
 
 #endif							/* SVC_PROTECT_H */

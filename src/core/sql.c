@@ -22,6 +22,39 @@
 #define SAFE_SEARCH_PATH "pg_catalog, pg_temp"
 
 /*
+ * The user that the innermost scope switched to, or 0.  A setting, which nobody
+ * can set: so the server puts it back on every way out of a scope.
+ */
+static int	acting_as = 0;
+
+/* Make the setting; called once when the library is loaded. */
+void
+SqlInit(void)
+{
+	DefineCustomIntVariable(SVC_EXTENSION ".acting_as",
+							"The role that the extension's own statements run as, while they run.",
+							NULL, &acting_as, 0, INT_MIN, INT_MAX, PGC_INTERNAL,
+							GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							NULL, NULL, NULL);
+}
+
+/* Change a setting for the rest of the scope. */
+static void
+set_in_scope(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_INTERNAL, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* Switch to a user until the scope ends. */
+static void
+become(const SqlScope *scope, Oid user, int restriction)
+{
+	SetUserIdAndSecContext(user, scope->saved_context | SECURITY_LOCAL_USERID_CHANGE | restriction);
+	set_in_scope(SVC_EXTENSION ".acting_as", psprintf("%d", (int) user));
+}
+
+/*
  * Begin to run SQL, as the given user or, with InvalidOid, as the caller.
  *
  * SECURITY_LOCAL_USERID_CHANGE forbids SET ROLE inside, and tells the guard of
@@ -32,18 +65,42 @@ svc_sql_begin(SqlScope *scope, Oid user)
 {
 	scope->cxt = CurrentMemoryContext;
 	GetUserIdAndSecContext(&scope->saved_user, &scope->saved_context);
-	if (OidIsValid(user))
-		SetUserIdAndSecContext(user, scope->saved_context | SECURITY_LOCAL_USERID_CHANGE);
-
 	scope->guc_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", SAFE_SEARCH_PATH, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_in_scope("search_path", SAFE_SEARCH_PATH);
 	/* queries on catalogs look dear to the planner, and compiling them is */
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_in_scope("jit", "off");
+	if (OidIsValid(user))
+		become(scope, user, 0);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+}
+
+/*
+ * Begin to run SQL that holds text of a user's, such as a filter: as the user
+ * whose text it is, and restricted.  To parse an expression can already run
+ * code (a constant of a domain, its CHECK), so it must never be done as the
+ * extension's owner.
+ */
+void
+svc_sql_begin_restricted(SqlScope *scope, Oid user)
+{
+	svc_sql_begin(scope, user);
+	become(scope, user, SECURITY_RESTRICTED_OPERATION);
+}
+
+/*
+ * Do the statements that run now come from a scope, as the user that it
+ * switched to?  Not so for what they call as somebody else.
+ */
+bool
+svc_sql_is_own(void)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	return acting_as != 0 && (Oid) acting_as == user && (context & SECURITY_LOCAL_USERID_CHANGE) != 0;
 }
 
 /*
@@ -54,8 +111,7 @@ svc_sql_begin(SqlScope *scope, Oid user)
 void
 svc_sql_join_by_hash(void)
 {
-	(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_in_scope("enable_nestloop", "off");
 }
 
 /*

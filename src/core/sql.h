@@ -24,7 +24,11 @@ typedef struct SqlArg
 	bool		isnull;
 } SqlArg;
 
+extern void SqlInit(void);
+
 extern void svc_sql_begin(SqlScope *scope, Oid user);
+extern void svc_sql_begin_restricted(SqlScope *scope, Oid user);
+extern bool svc_sql_is_own(void);
 extern void svc_sql_join_by_hash(void);
 extern void svc_sql_end(SqlScope *scope);
 

@@ -29,8 +29,8 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/regproc.h"
 #include "utils/relcache.h"
+#include "utils/rls.h"
 #include "utils/ruleutils.h"
 #include "utils/typcache.h"
 
@@ -47,7 +47,8 @@ typedef struct Proposal
 	Relation	rel;
 	char	   *key;
 	List	   *columns;		/* names, in the order of the view */
-	List	   *types;
+	List	   *types;			/* their OIDs */
+	List	   *typmods;
 	char	   *filter;			/* as the server writes it, or NULL */
 	bool		replace;
 } Proposal;
@@ -59,25 +60,33 @@ typedef struct Entity
 	char	   *key;
 	List	   *columns;
 	List	   *types;
+	List	   *typmods;
 } Entity;
 
-/* A list of strings as an array of names or texts. */
+/* A list of strings as an array of names. */
 static ArrayType *
-string_array(List *strings, Oid type)
+name_array(List *strings)
 {
 	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(strings), 1));
 	int			n = 0;
 	ListCell   *cell;
-	int16		length;
-	bool		by_value;
-	char		align;
 
 	foreach(cell, strings)
-		elements[n++] = type == NAMEOID
-			? DirectFunctionCall1(namein, CStringGetDatum(lfirst(cell)))
-			: CStringGetTextDatum(lfirst(cell));
-	get_typlenbyvalalign(type, &length, &by_value, &align);
-	return construct_array(elements, n, type, length, by_value, align);
+		elements[n++] = DirectFunctionCall1(namein, CStringGetDatum(lfirst(cell)));
+	return construct_array(elements, n, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR);
+}
+
+/* A list of integers as an array. */
+static ArrayType *
+int_array(List *integers)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(integers), 1));
+	int			n = 0;
+	ListCell   *cell;
+
+	foreach(cell, integers)
+		elements[n++] = Int32GetDatum(lfirst_int(cell));
+	return construct_array(elements, n, INT4OID, sizeof(int32), true, TYPALIGN_INT);
 }
 
 /* Is the string in the list? */
@@ -154,21 +163,21 @@ columns_arg(FunctionCallInfo fcinfo, int i, Relation rel)
 	return columns;
 }
 
-/* The types of some columns, as SQL writes them; inside a scope, so qualified. */
-static List *
-types_of(Relation rel, List *columns)
+/* Note the types of the columns that are to be published. */
+static void
+set_types(Proposal *p)
 {
-	List	   *types = NIL;
 	ListCell   *cell;
 
-	foreach(cell, columns)
+	p->types = p->typmods = NIL;
+	foreach(cell, p->columns)
 	{
-		AttrNumber	number = svc_column_number(rel, lfirst(cell));
-		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(rel), number - 1);
+		AttrNumber	number = svc_column_number(p->rel, lfirst(cell));
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(p->rel), number - 1);
 
-		types = lappend(types, format_type_with_typemod(column->atttypid, column->atttypmod));
+		p->types = lappend_oid(p->types, column->atttypid);
+		p->typmods = lappend_int(p->typmods, column->atttypmod);
 	}
-	return types;
 }
 
 /* Refuse a key that could name two rows. */
@@ -211,16 +220,32 @@ check_published_relation(const Proposal *p)
 static void
 check_trusted(Node *condition)
 {
-	Oid			function = svc_find_untrusted_function(condition);
+	UntrustedCode code;
 
-	if (OidIsValid(function))
+	if (svc_find_untrusted_code(condition, &code))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("function %s cannot be called in a contract",
-						format_procedure_qualified(function)),
-				 errdetail("It would run with the rights of whoever reads the contract."),
-				 errhint("Functions that belong to a superuser and are not volatile can be called; "
+				 errmsg("%s cannot be used in a contract", svc_describe_untrusted_code(&code)),
+				 errdetail("It could run code of others with the rights of whoever reads the contract."),
+				 errhint("Functions that belong to a superuser can be called if they are immutable, "
+						 "or stable and of plain types only, like now(); "
 						 "a generated column can hold the result of others.")));
+}
+
+/*
+ * Refuse a table whose row security would apply to the view: its policies would
+ * run with the rights of the view's readers.
+ */
+static void
+check_row_security(const Proposal *p)
+{
+	if (check_enable_rls(RelationGetRelid(p->rel), p->service->owner, true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("row security of \"%s\" applies to the owner role of service \"%s\"",
+						RelationGetRelationName(p->rel), p->service->name),
+				 errdetail("Its policies would run with the rights of whoever reads the contract."),
+				 errhint("Let the owner role own the table, without FORCE ROW LEVEL SECURITY, and publish with a filter.")));
 }
 
 /* Is the equality of the key's type safe to be looked up below a security barrier? */
@@ -254,25 +279,33 @@ consumers_of(const char *service, const char *entity)
 							   sql_name(service), sql_name(entity)));
 }
 
-/* The elements of an array column of the last result. */
-static List *
-array_value(uint64 row, int column, Oid type)
+/* The elements of an array column of the last result, of a type of fixed length. */
+static Datum *
+array_value(int column, Oid type, int16 length, bool by_value, char align, int *n)
 {
 	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
-	List	   *strings = NIL;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
 	Datum	   *elements;
-	int			n;
-	int16		length;
-	bool		by_value;
-	char		align;
 
-	get_typlenbyvalalign(type, &length, &by_value, &align);
-	deconstruct_array(DatumGetArrayTypeP(value), type, length, by_value, align, &elements, NULL, &n);
+	deconstruct_array(DatumGetArrayTypeP(value), type, length, by_value, align, &elements, NULL, n);
+	return elements;
+}
+
+/* The columns of a published entity, from the last result. */
+static void
+read_columns(Entity *entity)
+{
+	int			n;
+	Datum	   *names = array_value(3, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &n);
+	Datum	   *types = array_value(4, REGTYPEOID, sizeof(Oid), true, TYPALIGN_INT, &n);
+	Datum	   *typmods = array_value(5, INT4OID, sizeof(int32), true, TYPALIGN_INT, &n);
+
 	for (int i = 0; i < n; i++)
-		strings = lappend(strings, type == NAMEOID ? pstrdup(NameStr(*DatumGetName(elements[i])))
-						  : TextDatumGetCString(elements[i]));
-	return strings;
+	{
+		entity->columns = lappend(entity->columns, pstrdup(NameStr(*DatumGetName(names[i]))));
+		entity->types = lappend_oid(entity->types, DatumGetObjectId(types[i]));
+		entity->typmods = lappend_int(entity->typmods, DatumGetInt32(typmods[i]));
+	}
 }
 
 /* The entity of a name, or NULL.  Inside a scope of the extension's owner. */
@@ -281,15 +314,14 @@ find_entity(const Service *service, const char *name)
 {
 	Entity	   *entity;
 
-	if (svc_sql("SELECT view::pg_catalog.oid, key, columns, types FROM svc.entity"
+	if (svc_sql("SELECT view::pg_catalog.oid, key, columns, types, typmods FROM svc.entity"
 				" WHERE service = $1 AND entity = $2",
 				sql_name(service->name), sql_name(name)) == 0)
 		return NULL;
-	entity = palloc(sizeof(Entity));
+	entity = palloc0(sizeof(Entity));
 	entity->view = svc_sql_oid_value(0, 1);
 	entity->key = svc_sql_value(0, 2);
-	entity->columns = array_value(0, 3, NAMEOID);
-	entity->types = array_value(0, 4, TEXTOID);
+	read_columns(entity);
 	return entity;
 }
 
@@ -339,37 +371,55 @@ select_list(List *columns)
 	return list.data;
 }
 
-/* Make the view, or replace it; returns its OID. */
+/* Make the view, or replace it, as the owner role that is to own it; returns its OID. */
 static Oid
 make_view(const Proposal *p, bool replace)
 {
-	char	   *view = quote_qualified_identifier(service_contract_schema(p->service->name), p->entity);
+	char	   *schema = service_contract_schema(p->service->name);
+	SqlScope	scope;
 
+	svc_sql_begin_restricted(&scope, p->service->owner);
 	svc_sql_do("CREATE %sVIEW %s%s AS SELECT %s FROM %s t%s%s%s",
-			   replace ? "OR REPLACE " : "", view,
+			   replace ? "OR REPLACE " : "", quote_qualified_identifier(schema, p->entity),
 			   p->filter ? " WITH (security_barrier)" : "",
 			   select_list(p->columns), svc_quote_relation(RelationGetRelid(p->rel)),
 			   p->filter ? " WHERE (" : "", p->filter ? p->filter : "", p->filter ? "\n)" : "");
-	svc_sql_do("ALTER VIEW %s OWNER TO %s", view, quote_identifier(svc_role_name(p->service->owner)));
-	return get_relname_relid(p->entity,
-							 get_namespace_oid(service_contract_schema(p->service->name), false));
+	svc_sql_end(&scope);
+	return get_relname_relid(p->entity, get_namespace_oid(schema, false));
 }
 
 /* Write the entity's row. */
 static void
 register_entity(const Proposal *p, Oid view)
 {
-	svc_sql("INSERT INTO svc.entity (service, entity, view, relation, key, columns, types, filter)"
-			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+	svc_sql("INSERT INTO svc.entity (service, entity, view, relation, key, columns, types, typmods, filter)"
+			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 			" ON CONFLICT (service, entity) DO UPDATE"
 			"   SET view = EXCLUDED.view, relation = EXCLUDED.relation, key = EXCLUDED.key,"
-			"       columns = EXCLUDED.columns, types = EXCLUDED.types, filter = EXCLUDED.filter",
+			"       columns = EXCLUDED.columns, types = EXCLUDED.types, typmods = EXCLUDED.typmods,"
+			"       filter = EXCLUDED.filter",
 			sql_name(p->service->name), sql_name(p->entity), sql_regclass(view),
 			sql_regclass(RelationGetRelid(p->rel)), sql_name(p->key),
-			sql_array(string_array(p->columns, NAMEOID), NAMEARRAYOID),
-			sql_array(string_array(p->types, TEXTOID), TEXTARRAYOID),
+			sql_array(name_array(p->columns), NAMEARRAYOID),
+			sql_oids(p->types, REGTYPEARRAYOID),
+			sql_array(int_array(p->typmods), INT4ARRAYOID),
 			sql_text(p->filter));
 	right_mend(p->service->name, list_make1_oid(view));
+}
+
+/* How a published column would change: NULL if not at all. */
+static const char *
+column_change(const Proposal *p, const char *column, Oid type, int32 typmod)
+{
+	ListCell   *name;
+	ListCell   *new_type;
+	ListCell   *new_typmod;
+
+	forthree(name, p->columns, new_type, p->types, new_typmod, p->typmods)
+		if (strcmp(lfirst(name), column) == 0)
+			return lfirst_oid(new_type) == type && lfirst_int(new_typmod) == typmod
+				? NULL : "change the type of";
+	return "take away";
 }
 
 /* Refuse a change that consumers would notice: a column less, or of another type. */
@@ -378,6 +428,7 @@ check_compatible(const Proposal *p, const Entity *before, List *consumers)
 {
 	ListCell   *column;
 	ListCell   *type;
+	ListCell   *typmod;
 
 	if (strcmp(p->key, before->key) != 0)
 		ereport(ERROR,
@@ -385,20 +436,15 @@ check_compatible(const Proposal *p, const Entity *before, List *consumers)
 				 errmsg("cannot change the key of published entity \"%s\"", p->entity),
 				 errdetail("It is read by: %s.", join_strings(consumers)),
 				 errhint("Publish it under another name, and unpublish this one when nobody reads it.")));
-	forboth(column, before->columns, type, before->types)
+	forthree(column, before->columns, type, before->types, typmod, before->typmods)
 	{
-		const char *now = NULL;
-		ListCell   *new_column;
-		ListCell   *new_type;
+		const char *change = column_change(p, lfirst(column), lfirst_oid(type), lfirst_int(typmod));
 
-		forboth(new_column, p->columns, new_type, p->types)
-			if (strcmp(lfirst(new_column), lfirst(column)) == 0)
-				now = lfirst(new_type);
-		if (!now || strcmp(now, lfirst(type)) != 0)
+		if (change)
 			ereport(ERROR,
 					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-					 errmsg("cannot %s column \"%s\" of published entity \"%s\"",
-							now ? "change the type of" : "take away", (char *) lfirst(column), p->entity),
+					 errmsg("cannot %s column \"%s\" of published entity \"%s\"", change,
+							(char *) lfirst(column), p->entity),
 					 errdetail("It is read by: %s.", join_strings(consumers)),
 					 errhint("Publish it under another name, and unpublish this one when nobody reads it.")));
 	}
@@ -415,7 +461,7 @@ keep_column_order(Proposal *p, const Entity *before)
 		if (!contains_string(columns, lfirst(cell)))
 			columns = lappend(columns, lfirst(cell));
 	p->columns = columns;
-	p->types = types_of(p->rel, columns);
+	set_types(p);
 }
 
 /* Publish what was not published, or replace what may be. */
@@ -468,6 +514,7 @@ svc_publish(PG_FUNCTION_ARGS)
 	filter = svc_arg_text_or_null(fcinfo, 5, "filter");
 	p.replace = svc_arg_bool(fcinfo, 6, "replace");
 	check_key(&p);
+	check_row_security(&p);
 	if (filter)
 	{
 		condition = svc_parse_condition(p.rel, filter, "filter");
@@ -475,7 +522,7 @@ svc_publish(PG_FUNCTION_ARGS)
 	}
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	p.types = types_of(p.rel, p.columns);
+	set_types(&p);
 	if (condition)
 		p.filter = svc_deparse_condition(p.rel, condition);
 	publish(&p);

@@ -8,7 +8,8 @@ CREATE TABLE svc.entity (
     relation regclass NOT NULL,
     key      name NOT NULL,
     columns  name[] NOT NULL,
-    types    text[] NOT NULL,
+    types    regtype[] NOT NULL,
+    typmods  int[] NOT NULL,
     filter   text,
     CONSTRAINT entity_pkey PRIMARY KEY (service, entity)
 );
@@ -65,8 +66,8 @@ CREATE FUNCTION svc.publish(service name, entity name, relation regclass, key na
     RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_publish';
 COMMENT ON FUNCTION svc.publish(name, name, regclass, name, name[], text, boolean) IS
-'Publishes a table as view <service>_api.<entity>, owned by the service''s owner role. relation: a table or materialized view of the service. key: a column with a unique index of its own. columns: all by default; the key must be among them. filter: a condition on the table''s columns, without subqueries; it may call only functions that belong to a superuser and are not volatile, since they run with the rights of whoever reads the view. replace: change an entity that is published; while it has consumers columns may be added, but none taken away or given another type.
-Errors: 42704 no such service; 42501 not its owner, or a function in the filter; 42710 already published; 55000 the relation is not the service''s; 42703 no such column; 42701 a column twice; 42830 the key is not unique; 22023 the key is not among the columns; 42P06, 42P07 schema or view are somebody else''s; 2BP01 consumers would break; 0A000 a subquery in the filter; 42601, 42804 the filter is no condition.';
+'Publishes a table as view <service>_api.<entity>, owned by the service''s owner role. relation: a table or materialized view of the service. key: a column with a unique index of its own. columns: all by default; the key must be among them. filter: a condition on the table''s columns, without subqueries; it may call only functions that belong to a superuser and are immutable, or stable and of plain types (now()), since they run with the rights of whoever reads the view. replace: change an entity that is published; while it has consumers columns may be added, but none taken away or given another type.
+Errors: 42704 no such service; 42501 not its owner, or code in the filter that may not run for others; 42710 already published; 55000 the relation is not the service''s, or its row security applies to the owner role; 42703 no such column; 42701 a column twice; 42830 the key is not unique; 22023 the key is not among the columns; 42P06, 42P07 schema or view are somebody else''s; 2BP01 consumers would break; 0A000 a subquery, a system column or a whole row in the filter; 42601, 42804 the filter is no condition.';
 
 CREATE FUNCTION svc.unpublish(service name, entity name, force boolean = false) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_unpublish';
@@ -91,7 +92,7 @@ CREATE FUNCTION svc.check_contracts(OUT service name, OUT entity name, OUT probl
     RETURNS SETOF record
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_check_contracts';
 COMMENT ON FUNCTION svc.check_contracts() IS
-'Entities that are not what was published, of the services that the caller owns (a superuser: all); no row when all is well. problem: view missing, relation missing, relation not owned (by the service), column missing, column type changed, key not unique, unsafe function. consumers: who would break.';
+'Entities that are not what was published, of the services that the caller owns (a superuser: all); no row when all is well. problem: view missing, relation missing, relation not owned (by the service), column missing, column type changed, key not unique, row security (its policies would run as the reader), unsafe code (in the view). consumers: who would break.';
 
 CREATE FUNCTION svc.export_contract(service name) RETURNS text
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_export_contract';
@@ -118,7 +119,9 @@ WITH RECURSIVE used (service, type, depth) AS (
            SELECT a.atttypid FROM pg_catalog.pg_attribute a
             WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
            UNION ALL
-           SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid) p (type)
+           SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid
+           UNION ALL
+           SELECT r.rngtypid FROM pg_catalog.pg_range r WHERE r.rngmultitypid = t.oid) p (type)
      WHERE u.depth < 32
 )
 SELECT u.service, u.type, -pg_catalog.max(u.depth)
@@ -126,6 +129,7 @@ SELECT u.service, u.type, -pg_catalog.max(u.depth)
   JOIN pg_catalog.pg_type t ON t.oid = u.type
  WHERE t.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace
    AND NOT (t.typcategory = 'A' AND t.typelem <> 0)
+   AND t.typtype <> 'm'
  GROUP BY u.service, u.type;
 COMMENT ON VIEW svc.contract_type IS 'Types other than the server''s own that contracts use.';
 
@@ -160,7 +164,8 @@ SELECT c.service, 3, c.rank,
                (SELECT pg_catalog.string_agg(pg_catalog.format(' CONSTRAINT %I %s', k.conname, pg_catalog.pg_get_constraintdef(k.oid)), '' ORDER BY k.conname)
                   FROM pg_catalog.pg_constraint k WHERE k.contypid = c.type AND k.contype = 'c'))
        WHEN 'r' THEN
-           (SELECT pg_catalog.format('CREATE TYPE %s AS RANGE (subtype = %s);', c.type::pg_catalog.regtype, r.rngsubtype::pg_catalog.regtype)
+           (SELECT pg_catalog.format('CREATE TYPE %s AS RANGE (subtype = %s, multirange_type_name = %s);',
+                                     c.type::pg_catalog.regtype, r.rngsubtype::pg_catalog.regtype, r.rngmultitypid::pg_catalog.regtype)
               FROM pg_catalog.pg_range r WHERE r.rngtypid = c.type)
        ELSE
            pg_catalog.format('CREATE TYPE %s AS (%s);', c.type::pg_catalog.regtype,

@@ -29,8 +29,8 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 
 SVC_FUNCTION(svc_check_contracts);
 SVC_FUNCTION(svc_export_contract);
@@ -44,6 +44,14 @@ enum
 	COL_RELATION
 };
 
+/* A column as it was published */
+typedef struct PublishedColumn
+{
+	char	   *name;
+	Oid			type;
+	int32		typmod;
+} PublishedColumn;
+
 /* One entity that is looked at */
 typedef struct Check
 {
@@ -53,7 +61,7 @@ typedef struct Check
 	Oid			view;
 	Oid			relation;
 	char	   *key;
-	List	   *columns;		/* "name" and "type" in turn */
+	List	   *columns;		/* of PublishedColumn */
 	Datum		consumers;
 } Check;
 
@@ -82,25 +90,26 @@ report(const Check *c, const char *problem, const char *detail)
 
 /* Compare a column of the view with what was published. */
 static void
-check_column(const Check *c, const char *column, const char *type)
+check_column(const Check *c, const PublishedColumn *column)
 {
-	AttrNumber	number = get_attnum(c->view, column);
-	Oid			now;
+	AttrNumber	number = get_attnum(c->view, column->name);
+	Oid			type;
 	int32		typmod;
 	Oid			collation;
-	char	   *name;
 
 	if (number == InvalidAttrNumber)
 	{
-		report(c, "column missing", psprintf("column %s of type %s is gone", quote_identifier(column), type));
+		report(c, "column missing",
+			   psprintf("column %s of type %s is gone", quote_identifier(column->name),
+						format_type_with_typemod(column->type, column->typmod)));
 		return;
 	}
-	get_atttypetypmodcoll(c->view, number, &now, &typmod, &collation);
-	name = format_type_with_typemod(now, typmod);
-	if (strcmp(name, type) != 0)
+	get_atttypetypmodcoll(c->view, number, &type, &typmod, &collation);
+	if (type != column->type || typmod != column->typmod)
 		report(c, "column type changed",
 			   psprintf("column %s is of type %s, and was published as %s",
-						quote_identifier(column), name, type));
+						quote_identifier(column->name), format_type_with_typemod(type, typmod),
+						format_type_with_typemod(column->type, column->typmod)));
 }
 
 /* The relation of a range table entry, or InvalidOid. */
@@ -126,7 +135,7 @@ key_below_view(const Check *c, Query *query)
 		TargetEntry *entry = lfirst_node(TargetEntry, cell);
 		Var		   *var = (Var *) entry->expr;
 
-		if (strcmp(entry->resname, c->key) == 0 && IsA(var, Var) &&
+		if (!entry->resjunk && strcmp(entry->resname, c->key) == 0 && IsA(var, Var) &&
 			entry_relation(query, var->varno) == c->relation)
 			return var->varattno;
 	}
@@ -140,7 +149,7 @@ check_below_view(const Check *c)
 	Relation	view = relation_open(c->view, AccessShareLock);
 	Query	   *query = get_view_query(view);
 	AttrNumber	key = key_below_view(c, query);
-	Oid			function = svc_find_untrusted_function((Node *) query);
+	UntrustedCode code;
 	Relation	rel = try_relation_open(c->relation, AccessShareLock);
 
 	if (!rel)
@@ -153,12 +162,16 @@ check_below_view(const Check *c)
 		if (key == InvalidAttrNumber || !svc_is_unique_key(rel, key))
 			report(c, "key not unique",
 				   psprintf("no unique index stands behind column %s", quote_identifier(c->key)));
+		if (check_enable_rls(c->relation, view->rd_rel->relowner, true) == RLS_ENABLED)
+			report(c, "row security",
+				   psprintf("policies of %s run with the rights of whoever reads the contract",
+							svc_quote_relation(c->relation)));
 		relation_close(rel, AccessShareLock);
 	}
-	if (OidIsValid(function))
-		report(c, "unsafe function",
+	if (svc_find_untrusted_code((Node *) query, &code))
+		report(c, "unsafe code",
 			   psprintf("%s runs with the rights of whoever reads the contract",
-						format_procedure_qualified(function)));
+						svc_describe_untrusted_code(&code)));
 	relation_close(view, AccessShareLock);
 }
 
@@ -175,23 +188,30 @@ check_entity(const Check *c)
 						quote_qualified_identifier(service_contract_schema(c->service), c->entity)));
 		return;
 	}
-	for (cell = list_head(c->columns); cell; cell = lnext(c->columns, lnext(c->columns, cell)))
-		check_column(c, lfirst(cell), lfirst(lnext(c->columns, cell)));
+	foreach(cell, c->columns)
+		check_column(c, lfirst(cell));
 	check_below_view(c);
 }
 
-/* The names and types of an entity's columns, in turn. */
+/* The columns of an entity as they were published. */
 static List *
 column_list(const char *service, const char *entity)
 {
 	List	   *columns = NIL;
-	uint64		rows = svc_sql("SELECT c.name, c.type FROM svc.entity e"
-							   " CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(e.columns), pg_catalog.unnest(e.types)) c (name, type)"
+	uint64		rows = svc_sql("SELECT c.name, c.type, c.typmod FROM svc.entity e"
+							   " CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(e.columns), pg_catalog.unnest(e.types), pg_catalog.unnest(e.typmods)) c (name, type, typmod)"
 							   " WHERE e.service = $1 AND e.entity = $2",
 							   sql_name(service), sql_name(entity));
 
 	for (uint64 row = 0; row < rows; row++)
-		columns = lappend(lappend(columns, svc_sql_value(row, 1)), svc_sql_value(row, 2));
+	{
+		PublishedColumn *column = palloc(sizeof(PublishedColumn));
+
+		column->name = svc_sql_value(row, 1);
+		column->type = svc_sql_oid_value(row, 2);
+		column->typmod = atoi(svc_sql_value(row, 3));
+		columns = lappend(columns, column);
+	}
 	return columns;
 }
 
@@ -336,6 +356,21 @@ check_schema_rename(const char *schema)
 				 errhint("svc.alter_service(..., new_name => ...) renames both.")));
 }
 
+/* Refuse to change a relation if it is a published view. */
+static void
+refuse_published(Oid relation)
+{
+	Check	   *c = entity_of_view(relation);
+
+	if (c)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot alter view %s because service \"%s\" publishes it",
+						quote_qualified_identifier(service_contract_schema(c->service), c->entity),
+						c->service),
+				 errhint("svc.publish(..., replace => true) changes it.")));
+}
+
 /* Refuse to let a published view be changed by other means than ours. */
 static void
 check_altered(Node *command, List *objects)
@@ -343,22 +378,13 @@ check_altered(Node *command, List *objects)
 	ListCell   *cell;
 
 	foreach(cell, objects)
-	{
-		DdlObject  *object = lfirst(cell);
-		Check	   *c;
-
-		if (object->class_id != RelationRelationId)
-			continue;
-		c = entity_of_view(object->object_id);
-		if (c)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("cannot alter view %s because service \"%s\" publishes it",
-							quote_qualified_identifier(service_contract_schema(c->service), c->entity),
-							c->service),
-					 errhint("svc.publish(..., replace => true) changes it.")));
-	}
-	if (command && IsA(command, RenameStmt) && ((RenameStmt *) command)->renameType == OBJECT_SCHEMA)
+		if (((DdlObject *) lfirst(cell))->class_id == RelationRelationId)
+			refuse_published(((DdlObject *) lfirst(cell))->object_id);
+	if (!command)
+		return;
+	if (IsA(command, RuleStmt))
+		refuse_published(RangeVarGetRelid(((RuleStmt *) command)->relation, NoLock, true));
+	if (IsA(command, RenameStmt) && ((RenameStmt *) command)->renameType == OBJECT_SCHEMA)
 		check_schema_rename(((RenameStmt *) command)->subname);
 }
 
@@ -404,14 +430,31 @@ warn_of_problems(Oid relation)
 	svc_sql_end(&scope);
 }
 
-/* A published table went elsewhere: say what that does to its contract. */
+/* Can the command make row security apply to who it did not apply to before? */
+static bool
+touches_row_security(Node *command)
+{
+	ListCell   *cell;
+
+	if (IsA(command, AlterTableStmt))
+		foreach(cell, ((AlterTableStmt *) command)->cmds)
+		{
+			AlterTableType type = lfirst_node(AlterTableCmd, cell)->subtype;
+
+			if (type == AT_EnableRowSecurity || type == AT_ForceRowSecurity || type == AT_ChangeOwner)
+				return true;
+		}
+	return false;
+}
+
+/* A published table went elsewhere, or was altered: say what that does to its contract. */
 static void
 follow_altered(Node *command, List *objects)
 {
 	List	   *relations = svc_ddl_relations(objects);
 	ListCell   *cell;
 
-	if (!command || !IsA(command, AlterObjectSchemaStmt) ||
+	if (!command || !(IsA(command, AlterObjectSchemaStmt) || touches_row_security(command)) ||
 		!svc_catalog_mentions("entity", COL_RELATION, relations))
 		return;
 	foreach(cell, relations)
@@ -434,7 +477,7 @@ follow_dropped(List *objects)
 
 		matters |= strcmp(object->type, "index") == 0 || strcmp(object->type, "view") == 0;
 	}
-	if (matters && !svc_ddl_is_own() && svc_catalog_mentions("entity", 0, NIL))
+	if (matters && !svc_sql_is_own() && svc_catalog_mentions("entity", 0, NIL))
 		warn_of_problems(InvalidOid);
 }
 

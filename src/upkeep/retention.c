@@ -301,7 +301,7 @@ svc_expire_now(PG_FUNCTION_ARGS)
 	{
 		Retention  *r = lfirst(cell);
 
-		if (svc_run_protected(expire, r, psprintf("expired rows of %s were not deleted",
+		if (svc_run_protected(expire, r, false, psprintf("expired rows of %s were not deleted",
 												  svc_quote_relation(r->relation)),
 							  "The table is left as it was; the others were cleaned."))
 			report(fcinfo, r);

@@ -235,11 +235,15 @@ set_times(const UpdatedAt *u, HeapTuple row, TupleDesc desc)
 
 	for (int i = 0; i < u->n; i++)
 	{
+		Form_pg_attribute column = TupleDescAttr(desc, u->columns[i] - 1);
 		char	   *place = place_of(copy, desc, u->columns[i]);
 
 		if (!place)
 			return heap_modify_tuple_by_cols(row, desc, u->n, u->columns, u->values, u->nulls);
-		store_att_byval(place, u->values[i], TupleDescAttr(desc, u->columns[i] - 1)->attlen);
+		if (column->attbyval)
+			store_att_byval(place, u->values[i], column->attlen);
+		else
+			memcpy(place, DatumGetPointer(u->values[i]), column->attlen);
 	}
 	return copy;
 }

@@ -14,6 +14,7 @@
 #include "core/extension.h"
 #include "core/relation.h"
 #include "core/sql.h"
+#include "core/trigger.h"
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -38,9 +39,7 @@ typedef struct Swap
 	char	   *trigger;
 	char	   *function;		/* "schema.name()", what it calls or called */
 	char	   *source;			/* the body of a PL/pgSQL function */
-	char	   *definition;		/* CREATE TRIGGER ... */
-	char		enabled;		/* as in pg_trigger */
-	List	   *columns;		/* what it sets */
+	List	   *arguments;		/* of our function */
 } Swap;
 
 /* Does a trigger set this column by our function? */
@@ -99,12 +98,13 @@ argument_list(List *strings)
 }
 
 /* The arguments that make our function set these columns. */
-static char *
+static List *
 arguments_for(List *columns)
 {
-	if (list_length(columns) == 1 && strcmp(linitial(columns), UPDATED_AT_DEFAULT) == 0)
-		return "";
-	return argument_list(columns);
+	bool		is_default = list_length(columns) == 1 &&
+		strcmp(linitial(columns), UPDATED_AT_DEFAULT) == 0;
+
+	return is_default ? NIL : columns;
 }
 
 /*
@@ -127,7 +127,8 @@ svc_keep_updated_at(PG_FUNCTION_ARGS)
 	svc_sql_begin(&scope, InvalidOid);
 	svc_sql_do("CREATE TRIGGER %s BEFORE UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION " TRIGGER_FUNCTION "(%s)",
 			   quote_identifier(makeObjectName("svc_keep", column, NULL)),
-			   svc_quote_relation(RelationGetRelid(rel)), arguments_for(list_make1(column)));
+			   svc_quote_relation(RelationGetRelid(rel)),
+			   argument_list(arguments_for(list_make1(column))));
 	svc_sql_end(&scope);
 	relation_close(rel, NoLock);
 	PG_RETURN_VOID();
@@ -135,8 +136,7 @@ svc_keep_updated_at(PG_FUNCTION_ARGS)
 
 /* BEFORE UPDATE (or also INSERT), FOR EACH ROW, of a PL/pgSQL function, without arguments */
 #define CANDIDATES \
-	"SELECT t.tgrelid, t.tgname, p.oid::pg_catalog.regprocedure, p.prosrc," \
-	"       pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled" \
+	"SELECT t.tgrelid, t.tgname, p.oid::pg_catalog.regprocedure, p.prosrc" \
 	"  FROM pg_catalog.pg_trigger t" \
 	"  JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid" \
 	"  JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid" \
@@ -149,8 +149,7 @@ svc_keep_updated_at(PG_FUNCTION_ARGS)
 
 /* Triggers that were swapped, and still call our function */
 #define SWAPPED \
-	"SELECT t.tgrelid, t.tgname, a.function, NULL::pg_catalog.text," \
-	"       pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled" \
+	"SELECT t.tgrelid, t.tgname, a.function, NULL::pg_catalog.text" \
 	"  FROM svc.adopted_trigger a" \
 	"  JOIN pg_catalog.pg_trigger t ON t.tgrelid = a.relation AND t.tgname = a.trigger" \
 	"   AND t.tgfoid = '" TRIGGER_FUNCTION "()'::pg_catalog.regprocedure" \
@@ -173,8 +172,6 @@ find_triggers(const char *query, Oid caller)
 		swap->trigger = svc_sql_value(row, 2);
 		swap->function = svc_sql_value(row, 3);
 		swap->source = svc_sql_value(row, 4);
-		swap->definition = svc_sql_value(row, 5);
-		swap->enabled = svc_sql_value(row, 6)[0];
 		swaps = lappend(swaps, swap);
 	}
 	return swaps;
@@ -194,53 +191,6 @@ can_set(Oid relation, List *columns)
 			return false;
 	}
 	return columns != NIL;
-}
-
-/* The call of our function by a trigger, as its definition has it. */
-static char *
-own_call(const Swap *swap)
-{
-	Relation	rel = relation_open(swap->relation, AccessShareLock);
-	List	   *arguments = NIL;
-
-	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
-	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-
-		if (strcmp(trigger->tgname, swap->trigger) == 0)
-			for (int k = 0; k < trigger->tgnargs; k++)
-				arguments = lappend(arguments, pstrdup(trigger->tgargs[k]));
-	}
-	relation_close(rel, NoLock);
-	return psprintf(TRIGGER_FUNCTION "(%s)", argument_list(arguments));
-}
-
-/*
- * Let a trigger call another function.  Name, events, condition and whether it
- * is enabled stay: all of the definition but its end, which must be the call
- * that we know, or nothing is swapped.  (Cutting at a keyword would be fooled
- * by names that hold it.)
- */
-static bool
-swap_call(const Swap *swap, const char *before, const char *after)
-{
-	static const char *const states[] = {"D", "DISABLE", "R", "ENABLE REPLICA", "A", "ENABLE ALWAYS"};
-	int			kept = strlen(swap->definition) - strlen(before);
-
-	if (kept < 0 || strcmp(swap->definition + kept, before) != 0)
-	{
-		ereport(WARNING,
-				(errmsg("trigger \"%s\" of %s stays as it is: its definition was not understood",
-						swap->trigger, svc_quote_relation(swap->relation))));
-		return false;
-	}
-	svc_sql_do("CREATE OR REPLACE%.*s%s", (int) (kept - strlen("CREATE")),
-			   swap->definition + strlen("CREATE"), after);
-	for (int i = 0; i < lengthof(states); i += 2)
-		if (states[i][0] == swap->enabled)
-			svc_sql_do("ALTER TABLE %s %s TRIGGER %s", svc_quote_relation(swap->relation),
-					   states[i + 1], quote_identifier(swap->trigger));
-	return true;
 }
 
 /* Report a trigger that was swapped. */
@@ -273,12 +223,11 @@ svc_adopt_updated_at(PG_FUNCTION_ARGS)
 	foreach(cell, find_triggers(CANDIDATES, scope.saved_user))
 	{
 		Swap	   *swap = lfirst(cell);
+		List	   *columns = body_timestamp_columns(swap->source);
 
-		swap->columns = body_timestamp_columns(swap->source);
-		if (!can_set(swap->relation, swap->columns) ||
-			!swap_call(swap, swap->function,
-					   psprintf(TRIGGER_FUNCTION "(%s)", arguments_for(swap->columns))))
+		if (!can_set(swap->relation, columns))
 			continue;
+		svc_set_trigger_call(swap->relation, swap->trigger, trigger_function(), arguments_for(columns));
 		svc_sql("INSERT INTO svc.adopted_trigger (relation, trigger, function) VALUES ($1, $2, $3)"
 				" ON CONFLICT (relation, trigger) DO UPDATE SET function = EXCLUDED.function",
 				sql_regclass(swap->relation), sql_name(swap->trigger), sql_text(swap->function));
@@ -286,6 +235,23 @@ svc_adopt_updated_at(PG_FUNCTION_ARGS)
 	}
 	svc_sql_end(&scope);
 	PG_RETURN_NULL();
+}
+
+/*
+ * The trigger function of a name that a trigger called before, if a role may
+ * make triggers of it; it may be another one by now.
+ */
+static Oid
+callable_function(const char *name, Oid role)
+{
+	Oid			function;
+
+	svc_sql("SELECT pg_catalog.to_regprocedure($1)", sql_text(name));
+	function = svc_sql_oid_value(0, 1);
+	if (!OidIsValid(function) || get_func_rettype(function) != TRIGGEROID ||
+		object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) != ACLCHECK_OK)
+		return InvalidOid;
+	return function;
 }
 
 /*
@@ -304,16 +270,16 @@ svc_restore_updated_at(PG_FUNCTION_ARGS)
 	{
 		Swap	   *swap = lfirst(cell);
 
-		if (svc_sql("SELECT 1 WHERE pg_catalog.to_regprocedure($1) IS NOT NULL",
-					sql_text(swap->function)) == 0)
+		Oid			function = callable_function(swap->function, scope.saved_user);
+
+		if (!OidIsValid(function))
 		{
 			ereport(WARNING,
-					(errmsg("trigger \"%s\" of %s stays as it is: function %s does not exist any more",
+					(errmsg("trigger \"%s\" of %s stays as it is: there is no trigger function %s that you may call",
 							swap->trigger, svc_quote_relation(swap->relation), swap->function)));
 			continue;
 		}
-		if (!swap_call(swap, own_call(swap), swap->function))
-			continue;
+		svc_set_trigger_call(swap->relation, swap->trigger, function, NIL);
 		svc_sql("DELETE FROM svc.adopted_trigger WHERE relation = $1 AND trigger = $2",
 				sql_oid(swap->relation), sql_name(swap->trigger));
 		report(fcinfo, swap);
@@ -359,8 +325,7 @@ triggers_of_column(Oid relation, RenameStmt *rename)
 		swap = palloc0(sizeof(Swap));
 		swap->relation = relation;
 		swap->trigger = pstrdup(trigger->tgname);
-		swap->columns = renamed_arguments(trigger, rename->subname, rename->newname);
-		swap->enabled = trigger->tgenabled;
+		swap->arguments = renamed_arguments(trigger, rename->subname, rename->newname);
 		swaps = lappend(swaps, swap);
 	}
 	relation_close(rel, NoLock);
@@ -374,24 +339,16 @@ follow_altered(Node *command, List *objects)
 	RenameStmt *rename = (RenameStmt *) command;
 	ListCell   *cell;
 	ListCell   *trigger;
-	SqlScope	scope;
 
 	if (!command || !IsA(command, RenameStmt) || rename->renameType != OBJECT_COLUMN || objects == NIL)
 		return;
-	svc_sql_begin(&scope, svc_extension_owner());
 	foreach(cell, find_all_inheritors(((DdlObject *) linitial(objects))->object_id, NoLock, NULL))
 		foreach(trigger, triggers_of_column(lfirst_oid(cell), rename))
 		{
 			Swap	   *swap = lfirst(trigger);
 
-			svc_sql("SELECT pg_catalog.pg_get_triggerdef(t.oid) FROM pg_catalog.pg_trigger t"
-					" WHERE t.tgrelid = $1 AND t.tgname = $2",
-					sql_oid(swap->relation), sql_name(swap->trigger));
-			swap->definition = svc_sql_value(0, 1);
-			(void) swap_call(swap, own_call(swap),
-							 psprintf(TRIGGER_FUNCTION "(%s)", argument_list(swap->columns)));
+			svc_set_trigger_call(swap->relation, swap->trigger, trigger_function(), swap->arguments);
 		}
-	svc_sql_end(&scope);
 }
 
 /* Forget triggers of tables that were dropped. */

@@ -1,0 +1,140 @@
+# SvcTest.pm: what several TAP tests share: a server with the library, and a way
+# to run many statements in one session and get the SQLSTATE of each.
+
+package SvcTest;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines);
+
+# Make and start a server that preloads the library, unless preload => 0.
+# conf: further settings; init: arguments of initdb.
+sub new_server
+{
+	my ($name, %opt) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ], %{ $opt{init} || {} });
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'svc_ownership'")
+	  if $opt{preload} // 1;
+	$node->append_conf('postgresql.conf', "log_line_prefix = '%m %p %e %b %q%u@%d '\n"
+		  . "log_statement = none\n" . ($opt{conf} // ''));
+	$node->start;
+	return $node;
+}
+
+# Run statements in one session, each in a transaction that is rolled back, and
+# return the SQLSTATE of each, 00000 where it succeeded.  A statement that
+# begins with '!' runs outside a transaction block, and stays.  Parts of a
+# statement that belong together are joined by '\;'.
+# Options: user, password, commit (nothing is rolled back), before (a script).
+sub outcomes
+{
+	my ($node, $dbname, $statements, %opt) = @_;
+	my $script = $opt{before} // '';
+	my ($out, $err) = ('', '');
+	my @states;
+	local $ENV{PGUSER} = $opt{user} if defined $opt{user};
+	local $ENV{PGPASSWORD} = $opt{password} // '';
+
+	foreach my $i (0 .. $#$statements)
+	{
+		my $statement = $statements->[$i];
+		my $bare = $statement =~ s/^!// || $opt{commit};
+
+		$script .= "\nBEGIN;" unless $bare;
+		$script .= "\n$statement;\n\\echo '\@\@' $i :SQLSTATE\n";
+		$script .= "ROLLBACK;\n" unless $bare;
+	}
+	$node->psql($dbname, $script, on_error_stop => 0, stdout => \$out, stderr => \$err);
+	$states[$1] = $2 while $out =~ /^@@ (\d+) (\w{5})$/mg;
+	foreach my $i (0 .. $#$statements)
+	{
+		die "no outcome of: $statements->[$i]\n$out\n$err" unless defined $states[$i];
+	}
+	return @states;
+}
+
+# The SQLSTATE of one statement
+sub outcome
+{
+	my ($node, $dbname, $statement, %opt) = @_;
+	return (outcomes($node, $dbname, [$statement], %opt))[0];
+}
+
+# Test that each statement ends with the SQLSTATE expected of it; returns how
+# many there were.  The list: statements and SQLSTATEs in turn.
+sub check_outcomes
+{
+	my ($node, $dbname, $list, $name, %opt) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 2;
+	my @statements = map { $list->[ 2 * $_ ] } 0 .. $#$list / 2;
+	my @expected = map { $list->[ 2 * $_ + 1 ] } 0 .. $#$list / 2;
+	my @got = outcomes($node, $dbname, \@statements, %opt);
+	my @wrong = grep { $got[$_] ne $expected[$_] } 0 .. $#got;
+
+	ok(!@wrong, sprintf('%s (%d statements)', $name, scalar @statements));
+	diag("$statements[$_]: $got[$_] instead of $expected[$_]") foreach @wrong;
+	return scalar @statements;
+}
+
+# Test that every statement is refused for want of rights (42501), or with the
+# SQLSTATE given for it as a pair [statement, state].
+sub refused
+{
+	my ($node, $dbname, $statements, $name, %opt) = @_;
+	return check_outcomes($node, $dbname,
+		[ map { ref $_ ? @$_ : ($_, '42501') } @$statements ], $name, %opt);
+}
+
+# Test that every statement succeeds
+sub allowed
+{
+	my ($node, $dbname, $statements, $name, %opt) = @_;
+	return check_outcomes($node, $dbname, [ map { ($_, '00000') } @$statements ], $name, %opt);
+}
+
+# The lines that a query prints
+sub lines
+{
+	my ($node, $dbname, $query) = @_;
+	return split /\n/, $node->safe_psql($dbname, $query);
+}
+
+# Test that two long texts are equal; says which lines differ
+sub same_text
+{
+	my ($got, $expected, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my (%got, %expected);
+	my $same = ok($got eq $expected, $name);
+
+	$got{$_}++ foreach split /\n/, $got;
+	$expected{$_}++ foreach split /\n/, $expected;
+	diag("- $_") foreach $same ? () : grep { !$got{$_} } sort keys %expected;
+	diag("+ $_") foreach $same ? () : grep { !$expected{$_} } sort keys %got;
+	return $same;
+}
+
+# Test what a query prints
+sub rows
+{
+	my ($node, $dbname, $query, $expected, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is($node->safe_psql($dbname, $query), $expected, $name);
+}
+
+# The one value that a query prints
+sub one
+{
+	my ($node, $dbname, $query) = @_;
+	return $node->safe_psql($dbname, $query);
+}
+
+1;
