@@ -142,6 +142,45 @@ SELECT nspowner::regrole, (SELECT relowner::regrole FROM pg_class WHERE oid = 'r
 SELECT count(*) FROM svc.check_grants();
 SELECT pg_has_role('regress_auth_owner', 'regress_auth_writer', 'MEMBER') AS old_owner_is_out;
 
+-- everything that can have an owner goes along, and what goes with something else is left to it
+SELECT svc.create_service('regress_all', schema => 'regress "all"', login => 'regress_all_user', login_level => 'owner');
+SET ROLE regress_all_owner;
+SET search_path = 'regress "all"';
+CREATE TABLE t (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, x text);
+CREATE TABLE p (id serial, n int) PARTITION BY LIST (n);
+CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1);
+CREATE STATISTICS st ON id, n FROM t;
+CREATE SEQUENCE s;
+CREATE VIEW v AS SELECT id FROM t;
+CREATE MATERIALIZED VIEW m AS SELECT id FROM t;
+CREATE TYPE mood AS ENUM ('ok');
+CREATE TYPE pair AS (a int, b int);
+CREATE TYPE floats AS RANGE (subtype = float8);
+CREATE DOMAIN positive AS int CHECK (VALUE > 0);
+CREATE FUNCTION f(a int, b text) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE PROCEDURE pr(a int) LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION plus(a int) RETURNS int LANGUAGE sql AS 'SELECT a + 1';
+CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int);
+CREATE AGGREGATE counted(*) (SFUNC = plus, STYPE = int);
+CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq);
+CREATE COLLATION c (LOCALE = 'C');
+CREATE TEXT SEARCH CONFIGURATION conf (COPY = pg_catalog.simple);
+CREATE TEXT SEARCH DICTIONARY dict (TEMPLATE = pg_catalog.simple);
+CREATE CONVERSION conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+RESET search_path;
+RESET ROLE;
+CREATE ROLE regress_all_boss;
+SELECT svc.alter_service('regress_all', owner => 'regress_all_boss');
+SELECT pg_describe_object(classid, objid, objsubid) FROM pg_shdepend
+ WHERE refobjid = 'regress_all_owner'::regrole AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database());
+SELECT DISTINCT c.relowner::regrole FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'regress "all"';
+SELECT * FROM svc.check_grants();
+SELECT item, state, detail FROM svc.status() WHERE item = 'service regress_all';
+SET client_min_messages = warning;
+SELECT svc.drop_service('regress_all', drop_objects => true);
+RESET client_min_messages;
+DROP ROLE regress_all_boss, regress_all_owner;
+
 -- what the name of a role or schema is does not matter
 ALTER ROLE regress_new_owner RENAME TO regress_newer_owner;
 ALTER SCHEMA regress_auth RENAME TO regress_people;
@@ -235,6 +274,8 @@ SELECT svc.create_service('x', schema => 'regress_shop', adopt => true);
 -- it comes, and goes, with its owner
 ALTER SCHEMA regress_shop OWNER TO regress_shop_owner;
 SELECT svc.owner_of('regress_shop.t');
+SELECT has_table_privilege('regress_reader', 'regress_shop.t', 'SELECT') AS reads;
+SELECT * FROM svc.check_grants() WHERE service = 'regress_shop';
 ALTER SCHEMA regress_shop OWNER TO CURRENT_USER;
 SELECT svc.owner_of('regress_shop.t');
 ALTER SCHEMA regress_shop RENAME TO regress_somewhere;

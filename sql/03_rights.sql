@@ -91,6 +91,46 @@ SELECT svc.revoke_role('regress_a', 'regress_bob');
 SELECT svc.revoke_role('regress_a', 'regress_bob');
 SELECT svc.revoke_role('regress_a', 'no_such_role');
 
+-- a membership ends whoever granted it
+CREATE ROLE regress_granter;
+GRANT regress_a_writer TO regress_granter WITH ADMIN OPTION;
+SET ROLE regress_granter;
+GRANT regress_a_writer TO regress_bob;
+RESET ROLE;
+SELECT svc.grant_role('regress_a', 'regress_bob', 'writer');
+SELECT svc.grant_role('regress_a', 'regress_bob', 'reader');
+SELECT pg_has_role('regress_bob', 'regress_a_writer', 'MEMBER') AS writes;
+SET ROLE regress_granter;
+GRANT regress_a_writer TO regress_bob;
+RESET ROLE;
+-- (up to 15 two grants of the same are one, of which a NOTICE tells)
+SET client_min_messages = warning;
+GRANT regress_a_writer TO regress_bob;
+RESET client_min_messages;
+SELECT DISTINCT role, privilege, problem, replace(fix, ' GRANTED BY regress_granter', '') AS fix FROM svc.check_grants();
+DO $$
+DECLARE
+    fix text;
+BEGIN
+    FOR fix IN SELECT DISTINCT g.fix FROM svc.check_grants() g ORDER BY g.fix LOOP
+        EXECUTE fix;
+    END LOOP;
+END $$;
+SELECT pg_has_role('regress_bob', 'regress_a_writer', 'MEMBER') AS writes;
+SELECT * FROM svc.check_grants();
+-- what a member granted further goes with him, but what is declared stays
+SELECT svc.grant_role('regress_a', 'regress_granter', 'writer');
+GRANT regress_a_writer TO regress_granter WITH ADMIN OPTION;
+SELECT svc.grant_role('regress_a', 'regress_granter', 'writer');
+SET ROLE regress_granter;
+GRANT regress_a_writer TO regress_bob;
+RESET ROLE;
+SELECT svc.grant_role('regress_a', 'regress_bob', 'writer');
+SELECT svc.revoke_role('regress_a', 'regress_granter');
+SELECT pg_has_role('regress_granter', 'regress_a_writer', 'MEMBER') AS granter_writes, pg_has_role('regress_bob', 'regress_a_writer', 'MEMBER') AS bob_writes;
+SELECT svc.revoke_role('regress_a', 'regress_bob');
+DROP ROLE regress_granter;
+
 -- rights that nobody declared, and declared ones that are gone
 CREATE ROLE regress_ops;
 GRANT regress_ops TO regress_bob;
@@ -109,8 +149,10 @@ REVOKE regress_a_writer FROM regress_a_user;
 GRANT regress_a_owner TO regress_a_user;
 ALTER DEFAULT PRIVILEGES FOR ROLE regress_a_owner IN SCHEMA regress_a REVOKE DELETE ON TABLES FROM regress_a_writer;
 ALTER ROLE regress_a_mig IN DATABASE :DBNAME RESET role;
-CREATE TABLE regress_a.stray (id int PRIMARY KEY);
+CREATE TABLE regress_a.stray (id serial PRIMARY KEY, n int);
 ALTER TABLE regress_a.stray OWNER TO regress_a_mig;
+CREATE STATISTICS regress_a.stray_st ON id, n FROM regress_a.stray;
+ALTER STATISTICS regress_a.stray_st OWNER TO regress_a_mig;
 SELECT service, object, role, privilege, problem, via, replace(fix, :'DBNAME', 'db') AS fix FROM svc.check_grants();
 SELECT item, state, detail, hint FROM svc.status() WHERE item LIKE 'service%' AND detail LIKE '%rights%';
 -- each fix is a statement that mends it

@@ -254,6 +254,20 @@ follow_schema_rename(RenameStmt *rename)
 	svc_sql_end(&scope);
 }
 
+/* A schema got another owner, and may be a service's now: its roles get their rights. */
+static void
+follow_schema_owner(const char *schema)
+{
+	Service    *service = service_of_schema(schema);
+	SqlScope	scope;
+
+	if (!service)
+		return;
+	svc_sql_begin(&scope, svc_extension_owner());
+	right_mend(service->name, NIL);
+	svc_sql_end(&scope);
+}
+
 /*
  * A table became a partition: from now on it belongs where its partitioned
  * table does.
@@ -342,6 +356,8 @@ follow_altered(Node *command, List *objects)
 		return;
 	if (IsA(command, RenameStmt) && ((RenameStmt *) command)->renameType == OBJECT_SCHEMA)
 		follow_schema_rename((RenameStmt *) command);
+	else if (IsA(command, AlterOwnerStmt) && ((AlterOwnerStmt *) command)->objectType == OBJECT_SCHEMA)
+		follow_schema_owner(strVal(((AlterOwnerStmt *) command)->object));
 	else if (IsA(command, AlterTableStmt) && objects != NIL)
 		follow_alter_table((AlterTableStmt *) command, ((DdlObject *) linitial(objects))->object_id);
 }

@@ -560,50 +560,28 @@ check_new_owner(const Service *service, Oid role)
 				 errmsg("must be member of role \"%s\"", svc_role_name(role))));
 }
 
-/* Run each statement of a query's one column, with two role parameters. */
-static void
-run_for_roles(const char *query, const Service *service, Oid role)
-{
-	uint64		rows = svc_sql(query, sql_name(service->name), sql_oid(service->owner),
-							   sql_oid(role));
-	List	   *statements = NIL;
-	ListCell   *cell;
-
-	for (uint64 row = 0; row < rows; row++)
-		statements = lappend(statements, svc_sql_value(row, 1));
-	foreach(cell, statements)
-		svc_sql_do("%s", (char *) lfirst(cell));
-}
-
 /* What the old owner role owns in the service's schemas goes to the new one. */
 #define CHANGE_OWNERS \
-	"SELECT pg_catalog.format('ALTER %s %s OWNER TO %I', i.type, i.identity, r.rolname)" \
-	"  FROM pg_catalog.pg_shdepend d" \
+	"SELECT pg_catalog.format('%s OWNER TO %I', i.alter, r.rolname)" \
+	"  FROM svc.owned_object i" \
 	"  JOIN pg_catalog.pg_roles r ON r.oid = $3" \
-	" CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) i" \
 	"  JOIN svc.service_schema x ON x.service = $1" \
 	"  JOIN pg_catalog.pg_namespace n ON n.oid = x.schema" \
-	" WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = $2" \
-	"   AND d.deptype = 'o'" \
-	"   AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b" \
-	"                  WHERE b.datname = pg_catalog.current_database())" \
-	"   AND (i.schema = n.nspname" \
-	"        OR d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = n.oid)" \
-	" ORDER BY d.classid, d.objid"
+	" WHERE i.owner = $2" \
+	"   AND (i.schema = pg_catalog.quote_ident(n.nspname)" \
+	"        OR i.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND i.object_id = n.oid)" \
+	" ORDER BY i.class_id, i.object_id"
 
 /* Memberships, default privileges and settings that were the old owner's. */
 #define LEAVE_OWNER \
-	"SELECT pg_catalog.format('REVOKE %I FROM %I', w.rolname, o.rolname)" \
-	"  FROM pg_catalog.pg_auth_members m" \
-	"  JOIN svc.service_role r ON r.service = $1 AND r.role = m.roleid AND r.level = 'writer'" \
-	"  JOIN pg_catalog.pg_roles w ON w.oid = m.roleid" \
-	"  JOIN pg_catalog.pg_roles o ON o.oid = m.member" \
-	" WHERE m.member = $2 AND m.member <> $3" \
+	"SELECT m.revocation" \
+	"  FROM svc.membership m" \
+	"  JOIN svc.service_role r ON r.service = $1 AND r.role = m.group_role AND r.level = 'writer'" \
+	" WHERE m.member = $2" \
 	" UNION ALL " \
-	"SELECT pg_catalog.format('REVOKE %I FROM %I', o.rolname, r.rolname)" \
+	"SELECT g.revocation" \
 	"  FROM svc.member m" \
-	"  JOIN pg_catalog.pg_roles o ON o.oid = $2" \
-	"  JOIN pg_catalog.pg_roles r ON r.oid = m.role" \
+	"  JOIN svc.membership g ON g.group_role = $2 AND g.member = m.role" \
 	" WHERE m.service = $1 AND m.level = 'owner' AND m.role <> $3" \
 	" UNION ALL " \
 	"SELECT pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I REVOKE ALL ON %s FROM %I'," \
@@ -622,14 +600,19 @@ run_for_roles(const char *query, const Service *service, Oid role)
 	"  JOIN pg_catalog.pg_roles o ON o.oid = e.role" \
 	" WHERE e.service = $1 AND e.role = $2"
 
-/* Give a service another owner role. */
+/*
+ * Give a service another owner role.  While it is half done, the schemas belong
+ * to a role that does not own the service: what is to be done is asked before.
+ */
 static void
 change_owner(const Service *service, Oid role)
 {
-	if (role == service->owner)
-		return;
-	run_for_roles(CHANGE_OWNERS, service, role);
-	run_for_roles(LEAVE_OWNER, service, role);
+	SqlArg		args[3] = {sql_name(service->name), sql_oid(service->owner), sql_oid(role)};
+	List	   *given = right_statements(CHANGE_OWNERS, args, 3);
+	List	   *taken = right_statements(LEAVE_OWNER, args, 3);
+
+	right_run(given);
+	right_run(taken);
 	svc_sql("DELETE FROM svc.member WHERE service = $1 AND role = $2",
 			sql_name(service->name), sql_regrole(role));
 	svc_sql("UPDATE svc.service SET owner = $2, adopted_roles = pg_catalog.array_append(adopted_roles, $2)"
@@ -683,7 +666,7 @@ svc_alter_service(PG_FUNCTION_ARGS)
 		set_text(service, "team", team);
 	if (description)
 		set_text(service, "description", description);
-	if (owner)
+	if (owner && role != service->owner)
 		change_owner(service, role);
 	if (new_name && strcmp(new_name, service->name) != 0)
 		rename_service(service, new_name);
@@ -718,18 +701,6 @@ svc_alter_service(PG_FUNCTION_ARGS)
 	"   AND o.object_id NOT IN (SELECT j.object_id FROM inside j)" \
 	" ORDER BY 1"
 
-/* Put the first column of the last result into one line. */
-static char *
-listed(uint64 rows)
-{
-	StringInfoData list;
-
-	initStringInfo(&list);
-	for (uint64 row = 0; row < rows; row++)
-		appendStringInfo(&list, "%s%s", row ? ", " : "", svc_sql_value(row, 1));
-	return list.data;
-}
-
 /* Refuse to drop schemas while something of others depends on what is in them. */
 static void
 check_no_dependents(const Service *service)
@@ -740,7 +711,7 @@ check_no_dependents(const Service *service)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot drop service \"%s\" because other objects depend on it", service->name),
-				 errdetail("They are: %s.", listed(rows)),
+				 errdetail("They are: %s.", service_joined(service_strings(rows))),
 				 errhint("Drop them first, or leave drop_objects away to keep the service's schema.")));
 }
 
@@ -793,7 +764,7 @@ drop_schemas(const Service *service)
 							   sql_name(service->name));
 
 	if (rows > 0)
-		svc_sql_do("DROP SCHEMA %s CASCADE", listed(rows));
+		svc_sql_do("DROP SCHEMA %s CASCADE", service_joined(service_strings(rows)));
 }
 
 /* Forget a service, and drop what was made for it where that is wanted. */

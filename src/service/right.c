@@ -62,21 +62,30 @@ SVC_FUNCTION(svc_service_changed);
 	"SELECT p.fix FROM svc.grant_problem p" \
 	" WHERE p.service = $1 AND p.problem = 'missing' AND p.privilege LIKE 'SET %'"
 
-/* Run every statement that a query of one text column gives; returns how many. */
-static int
-run_statements(const char *query, const SqlArg *args, int nargs)
+/* The statements that a query of one text column gives. */
+List *
+right_statements(const char *query, const SqlArg *args, int nargs)
 {
-	List	   *statements = NIL;
-	uint64		rows;
+	svc_sql_join_by_hash();
+	return service_strings(svc_sql_run(query, args, nargs));
+}
+
+/* Run statements; returns how many. */
+int
+right_run(List *statements)
+{
 	ListCell   *cell;
 
-	svc_sql_join_by_hash();
-	rows = svc_sql_run(query, args, nargs);
-	for (uint64 row = 0; row < rows; row++)
-		statements = lappend(statements, svc_sql_value(row, 1));
 	foreach(cell, statements)
 		svc_sql_do("%s", (char *) lfirst(cell));
 	return list_length(statements);
+}
+
+/* Run every statement that a query gives; returns how many. */
+static int
+run_statements(const char *query, const SqlArg *args, int nargs)
+{
+	return right_run(right_statements(query, args, nargs));
 }
 
 /* The same for statements that set or reset what roles have in this database. */

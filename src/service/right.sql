@@ -196,7 +196,22 @@ SELECT d.defaclrole, d.defaclnamespace, d.defaclobjtype::text, a.grantee, a.priv
  WHERE a.grantee <> d.defaclrole;
 COMMENT ON VIEW svc.granted_default IS 'Default privileges that were granted to others.';
 
--- Memberships.  A service's circle is its three roles and its declared members.
+-- Memberships, and how each is ended.  Since 16 a role can be granted to another
+-- several times, by different grantors, and a REVOKE that does not say whose
+-- grant is meant ends that of the bootstrap superuser alone.  What a member with
+-- ADMIN OPTION has granted further ends with it.
+CREATE VIEW svc.membership (group_role, member, revocation) AS
+SELECT m.roleid, m.member,
+       pg_catalog.format('REVOKE %I FROM %I%s%s', g.rolname, r.rolname,
+                         CASE WHEN k.oid <> 10 THEN ' GRANTED BY ' || pg_catalog.quote_ident(k.rolname) END,
+                         CASE WHEN m.admin_option THEN ' CASCADE' END)
+  FROM pg_catalog.pg_auth_members m
+  JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+  JOIN pg_catalog.pg_roles r ON r.oid = m.member
+  LEFT JOIN pg_catalog.pg_roles k ON k.oid = m.grantor;
+COMMENT ON VIEW svc.membership IS 'Memberships of roles in roles, each with the REVOKE that ends it.';
+
+-- A service's circle is its three roles and its declared members.
 CREATE VIEW svc.expected_membership (service, group_role, role, inner_role) AS
 SELECT lower.service, lower.role, higher.role, true
   FROM svc.service_role lower
@@ -268,6 +283,36 @@ SELECT e.service, e.role, e.name, e.value
           AND d.setrole = e.role
           AND c.line = e.name || '=' || e.value);
 COMMENT ON VIEW svc.missing_setting IS 'Settings of services'' roles that are gone or were changed.';
+
+-- What has an owner in this database and is not dropped with something else,
+-- and how ALTER ... OWNER TO names it.  What superusers made is known for
+-- relations only: the server keeps no list of what the bootstrap superuser owns.
+CREATE VIEW svc.owned_object (class_id, object_id, owner, schema, object, alter) AS
+SELECT o.class_id, o.object_id, o.owner, i.schema, i.identity,
+       pg_catalog.format('ALTER %s %s',
+           CASE WHEN i.type IN ('function', 'procedure', 'aggregate') THEN 'ROUTINE'
+                WHEN i.type = 'foreign-data wrapper' THEN 'FOREIGN DATA WRAPPER'
+                ELSE pg_catalog.upper(pg_catalog.regexp_replace(i.type, ' object$', '')) END,
+           i.identity)
+  FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid AS class_id, c.oid AS object_id, c.relowner AS owner
+          FROM pg_catalog.pg_class c
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+           AND c.relpersistence <> 't'
+           AND NOT (c.relkind = 'S' AND EXISTS (
+                    SELECT 1 FROM pg_catalog.pg_depend d
+                     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+                       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid <> 0))
+        UNION ALL
+        SELECT d.classid, d.objid, d.refobjid
+          FROM pg_catalog.pg_shdepend d
+         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype = 'o'
+           AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())
+           AND d.classid NOT IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_extension'::pg_catalog.regclass,
+                                 'pg_catalog.pg_default_acl'::pg_catalog.regclass, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass)) o
+ CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.class_id, o.object_id, 0) i
+ WHERE i.identity IS NOT NULL
+   AND coalesce(i.schema, '') NOT LIKE 'pg\_temp%';
+COMMENT ON VIEW svc.owned_object IS 'Objects with an owner of their own, and how ALTER ... OWNER TO names them.';
 
 -- Names of objects as a GRANT wants them
 CREATE VIEW svc.grantable_object (class_id, object_id, keyword, name) AS
@@ -356,11 +401,10 @@ SELECT e.service, pg_catalog.quote_ident(g.rolname), e.role, 'MEMBER', 'missing'
   JOIN pg_catalog.pg_roles r ON r.oid = e.role
  WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_auth_members m WHERE m.roleid = e.group_role AND m.member = e.role)
 UNION ALL
-SELECT e.service, pg_catalog.quote_ident(g.rolname), e.role, 'MEMBER', 'extra', e.via,
-       pg_catalog.format('REVOKE %I FROM %I', g.rolname, r.rolname)
+SELECT e.service, pg_catalog.quote_ident(g.rolname), e.role, 'MEMBER', 'extra', e.via, m.revocation
   FROM svc.extra_membership e
   JOIN pg_catalog.pg_roles g ON g.oid = e.group_role
-  JOIN pg_catalog.pg_roles r ON r.oid = e.stranger
+  JOIN svc.membership m ON m.group_role = e.group_role AND m.member = e.stranger
 UNION ALL
 SELECT m.service, 'database ' || pg_catalog.quote_ident(pg_catalog.current_database()), m.role, 'SET ' || m.name, 'missing', NULL::oid,
        pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET %s = %s', r.rolname, pg_catalog.current_database(), m.name,
@@ -368,18 +412,12 @@ SELECT m.service, 'database ' || pg_catalog.quote_ident(pg_catalog.current_datab
   FROM svc.missing_setting m
   JOIN pg_catalog.pg_roles r ON r.oid = m.role
 UNION ALL
-SELECT s.service, i.identity, m.role, 'OWNER', 'extra', NULL::oid,
-       pg_catalog.format('ALTER %s %s OWNER TO %I', pg_catalog.upper(pg_catalog.replace(i.type, ' object', '')), i.identity, o.rolname)
+SELECT s.service, i.object, m.role, 'OWNER', 'extra', NULL::oid,
+       pg_catalog.format('%s OWNER TO %I', i.alter, o.rolname)
   FROM svc.service s
   JOIN svc.member m ON m.service = s.service AND m.kind IN ('login', 'migrator')
   JOIN pg_catalog.pg_roles o ON o.oid = s.owner
-  JOIN pg_catalog.pg_shdepend d
-    ON d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = m.role AND d.deptype = 'o'
-   AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())
-   AND d.classid NOT IN ('pg_catalog.pg_default_acl'::pg_catalog.regclass, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass)
- CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) i
- WHERE i.identity IS NOT NULL
-   AND coalesce(i.schema, '') NOT LIKE 'pg\_temp%';
+  JOIN svc.owned_object i ON i.owner = m.role;
 COMMENT ON VIEW svc.grant_problem IS 'What svc.check_grants() reports, for all services.';
 
 CREATE FUNCTION svc.check_grants(OUT service name, OUT object text, OUT role name, OUT privilege text,

@@ -128,38 +128,29 @@ role_check_level(const char *level, const char *what)
 				 errhint("Levels are owner, writer and reader.")));
 }
 
-/* Take a role out of the group roles of a service that it is a direct member of. */
+/*
+ * Take a role out of the group roles of a service that it is a direct member
+ * of, whoever made it one; but for that of a level, if one is given.
+ */
 static void
-leave_groups(const Service *service, Oid role)
+leave_groups(const Service *service, Oid role, const char *level)
 {
-	uint64		rows;
-	List	   *groups = NIL;
-	ListCell   *cell;
-
-	rows = svc_sql("SELECT r.role::pg_catalog.oid FROM svc.service_role r"
-				   "  JOIN pg_catalog.pg_auth_members m ON m.roleid = r.role AND m.member = $2"
-				   " WHERE r.service = $1",
-				   sql_name(service->name), sql_oid(role));
-	for (uint64 row = 0; row < rows; row++)
-		groups = list_append_unique_oid(groups, svc_sql_oid_value(row, 1));
-	foreach(cell, groups)
-		svc_sql_do("REVOKE %s FROM %s", quote_identifier(svc_role_name(lfirst_oid(cell))),
-				   quote_identifier(svc_role_name(role)));
+	right_run(right_statements("SELECT m.revocation FROM svc.service_role r"
+							   "  JOIN svc.membership m ON m.group_role = r.role AND m.member = $2"
+							   " WHERE r.service = $1 AND r.level IS DISTINCT FROM $3",
+							   (const SqlArg[]){sql_name(service->name), sql_oid(role), sql_text(level)}, 3));
 }
 
 /* Take away the settings that this database has for a role, where they are ours. */
 static void
 reset_settings(const Service *service, Oid role)
 {
-	uint64		rows;
-	List	   *names = NIL;
+	List	   *names = service_strings(svc_sql("SELECT name FROM svc.expected_setting"
+											   " WHERE service = $1 AND role = $2",
+											   sql_name(service->name), sql_regrole(role)));
 	ListCell   *cell;
 	int			context;
 
-	rows = svc_sql("SELECT name FROM svc.expected_setting WHERE service = $1 AND role = $2",
-				   sql_name(service->name), sql_regrole(role));
-	for (uint64 row = 0; row < rows; row++)
-		names = lappend(names, svc_sql_value(row, 1));
 	context = svc_sql_open();
 	foreach(cell, names)
 		svc_sql_do("ALTER ROLE %s IN DATABASE %s RESET %s", quote_identifier(svc_role_name(role)),
@@ -175,7 +166,7 @@ void
 role_declare_member(const Service *service, Oid role, const char *kind, const char *level)
 {
 	reset_settings(service, role);
-	leave_groups(service, role);
+	leave_groups(service, role, level);
 	svc_sql("INSERT INTO svc.member AS m (service, role, kind, level) VALUES ($1, $2, $3, $4)"
 			" ON CONFLICT (service, role) DO UPDATE SET level = EXCLUDED.level",
 			sql_name(service->name), sql_regrole(role), sql_text(kind), sql_text(level));
@@ -245,14 +236,16 @@ svc_revoke_role(PG_FUNCTION_ARGS)
 				 errmsg("role \"%s\" is not a member of service \"%s\"",
 						svc_role_name(role), service->name),
 				 errhint("Roles get there by svc.create_service and svc.grant_role.")));
-	leave_groups(service, role);
+	leave_groups(service, role, NULL);
+	right_mend(service->name, NIL);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }
 
 /*
  * Drop a role that was made for a service, with the rights it was granted.  It
- * must not own anything any more: DROP OWNED would drop that too.
+ * must not own anything any more but default privileges: DROP OWNED would drop
+ * that too.
  */
 void
 role_drop(Oid role)
@@ -262,7 +255,7 @@ role_drop(Oid role)
 	if (svc_sql("SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)"
 				"  FROM pg_catalog.pg_shdepend d"
 				" WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = $1"
-				"   AND d.deptype = 'o'"
+				"   AND d.deptype = 'o' AND d.classid <> 'pg_catalog.pg_default_acl'::pg_catalog.regclass"
 				"   AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b"
 				"                  WHERE b.datname = pg_catalog.current_database())"
 				" ORDER BY 1",

@@ -14,6 +14,7 @@
 #include "core/args.h"
 #include "core/extension.h"
 #include "core/ddl.h"
+#include "core/sql.h"
 #include "service/assign.h"
 #include "service/contract.h"
 #include "service/ownership.h"
@@ -272,17 +273,40 @@ service_of_role(Oid role)
 	return NULL;
 }
 
+/* The strings of the first column of the last result. */
+List *
+service_strings(uint64 rows)
+{
+	List	   *strings = NIL;
+
+	for (uint64 row = 0; row < rows; row++)
+		strings = lappend(strings, svc_sql_value(row, 1));
+	return strings;
+}
+
+/* Strings in one line. */
+char *
+service_joined(List *strings)
+{
+	StringInfoData line;
+	ListCell   *cell;
+
+	initStringInfo(&line);
+	foreach(cell, strings)
+		appendStringInfo(&line, "%s%s", line.len ? ", " : "", (char *) lfirst(cell));
+	return line.data;
+}
+
 /* The names in a list of services, for an error's detail. */
 static char *
 names_of(List *services)
 {
-	StringInfoData names;
+	List	   *names = NIL;
 	ListCell   *cell;
 
-	initStringInfo(&names);
 	foreach(cell, services)
-		appendStringInfo(&names, "%s%s", names.len ? ", " : "", ((Service *) lfirst(cell))->name);
-	return names.data;
+		names = lappend(names, ((Service *) lfirst(cell))->name);
+	return service_joined(names);
 }
 
 /*

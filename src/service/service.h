@@ -32,6 +32,9 @@ extern List *service_list(void);
 extern Service *svc_check_service_owner(const char *name);
 extern Service *service_arg(FunctionCallInfo fcinfo, int i);
 
+extern List *service_strings(uint64 rows);
+extern char *service_joined(List *strings);
+
 extern char *service_contract_schema(const char *service);
 extern bool service_form_is(const Service *service, const char *form);
 

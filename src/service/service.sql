@@ -177,7 +177,7 @@ Errors: 42704 no such service or role; 22023 no such level; 42501 rights are mis
 CREATE FUNCTION svc.revoke_role(service name, role name) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_revoke_role';
 COMMENT ON FUNCTION svc.revoke_role(name, name) IS
-'Ends a role''s membership in a service; the role itself stays.
+'Ends a role''s membership in a service, whoever granted it, and what the role granted further; the role itself stays.
 Errors: 42704 no such service or role, or not a declared member; 42501 not the service''s owner.';
 
 CREATE FUNCTION svc.assign(service name, VARIADIC relations regclass[]) RETURNS void
