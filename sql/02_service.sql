@@ -142,6 +142,24 @@ SELECT nspowner::regrole, (SELECT relowner::regrole FROM pg_class WHERE oid = 'r
 SELECT count(*) FROM svc.check_grants();
 SELECT pg_has_role('regress_auth_owner', 'regress_auth_writer', 'MEMBER') AS old_owner_is_out;
 
+-- a name to which contracts were granted in advance is not taken by an owner, but by a superuser
+SELECT svc.create_service('regress_p', schema => 'regress_p');
+SELECT svc.create_service('regress_q', schema => 'regress_q');
+CREATE TABLE regress_p.t (id int PRIMARY KEY);
+SELECT svc.publish('regress_p', 't', 'regress_p.t');
+SELECT svc.grant_contract('regress_p', 'regress_promised'), svc.grant_contract('regress_p', 'regress_promised', 't');
+SELECT svc.grant_contract('regress_p', 'regress_q', 't');
+SELECT svc.grant_contract('regress_q', 'regress_promised');
+SET ROLE regress_q_owner;
+SELECT svc.alter_service('regress_q', new_name => 'regress_promised');
+RESET ROLE;
+SELECT svc.alter_service('regress_q', new_name => 'regress_promised');
+SELECT service, entity, consumer FROM svc.consumers WHERE service IN ('regress_p', 'regress_promised') ORDER BY 1, 2;
+SELECT has_table_privilege('regress_q_reader', 'regress_p_api.t', 'SELECT') AS reads;
+SELECT * FROM svc.check_grants() WHERE service IN ('regress_p', 'regress_promised');
+SELECT svc.drop_service('regress_promised', drop_objects => true);
+SELECT svc.drop_service('regress_p', drop_objects => true);
+
 -- everything that can have an owner goes along, and what goes with something else is left to it
 SELECT svc.create_service('regress_all', schema => 'regress "all"', login => 'regress_all_user', login_level => 'owner');
 SET ROLE regress_all_owner;

@@ -511,25 +511,87 @@ svc_create_service(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(result));
 }
 
+/*
+ * Wait for others, and look again: meanwhile the service may have been renamed,
+ * given away or dropped.  The caller must own it, before and after.
+ */
+static Service *
+lock_service(const char *name)
+{
+	svc_check_service_owner(name);
+	lock_services();
+	return svc_check_service_owner(name);
+}
+
+/*
+ * Refuse to go on where the transaction cannot see the service as it is now:
+ * its own statements would pass over the row in silence.
+ */
+static void
+check_visible(const Service *service)
+{
+	if (svc_sql("SELECT 1 FROM svc.service WHERE service = $1 AND owner = $2",
+				sql_name(service->name), sql_regrole(service->owner)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access to service \"%s\" due to a concurrent change",
+						service->name),
+				 errhint("Try the transaction again.")));
+}
+
+/*
+ * Refuse a name to which contracts were granted before there is a service of
+ * that name here: whoever takes the name gets them.
+ */
+static void
+check_not_promised(const char *name, Oid caller)
+{
+	if (!superuser_arg(caller) &&
+		svc_sql("SELECT 1 FROM svc.consumer WHERE consumer = $1", sql_name(name)) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to name a service \"%s\"", name),
+				 errdetail("Contracts were granted to a service of that name, which is not in this database; they would be granted to this one."),
+				 errhint("A superuser can rename the service; svc.revoke_contract takes a grant back.")));
+}
+
+/*
+ * What was granted to a service goes along with its name, and is added to what
+ * the new name was promised.  Nobody is a consumer of his own.
+ */
+static void
+rename_consumer(const char *before, const char *after)
+{
+	svc_sql("DELETE FROM svc.consumer c"
+			" WHERE c.consumer = $1"
+			"   AND EXISTS (SELECT 1 FROM svc.consumer o"
+			"                WHERE o.service = c.service AND o.consumer = $2"
+			"                  AND o.entity IS NOT DISTINCT FROM c.entity)",
+			sql_name(before), sql_name(after));
+	svc_sql("UPDATE svc.consumer SET consumer = $2 WHERE consumer = $1",
+			sql_name(before), sql_name(after));
+	svc_sql("DELETE FROM svc.consumer WHERE service = $1 AND consumer = $1", sql_name(after));
+	contract_welcome_consumer(after);
+}
+
 /* Rename a service, and its contract schema with it. */
 static void
-rename_service(const Service *service, const char *name)
+rename_service(const Service *service, const char *name, Oid caller)
 {
 	const char *before = service_contract_schema(service->name);
 	const char *after = service_contract_schema(name);
 	Oid			schema = get_namespace_oid(before, true);
 
 	check_name_length(name, "service name");
-	lock_services();
 	if (service_lookup(name, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("service \"%s\" already exists", name)));
 	check_contract_schema_free(name, service);
+	check_not_promised(name, caller);
 	svc_sql("UPDATE svc.service SET service = $2 WHERE service = $1",
 			sql_name(service->name), sql_name(name));
-	svc_sql("UPDATE svc.consumer SET consumer = $2 WHERE consumer = $1",
-			sql_name(service->name), sql_name(name));
+	rename_consumer(service->name, name);
 	if (!OidIsValid(schema) || !service_owns_schema(service, schema))
 		return;
 	svc_sql_do("ALTER SCHEMA %s RENAME TO %s", quote_identifier(before), quote_identifier(after));
@@ -641,6 +703,7 @@ svc_alter_service(PG_FUNCTION_ARGS)
 	char	   *team;
 	char	   *description;
 	Oid			role = InvalidOid;
+	Oid			caller = GetUserId();
 	SqlScope	scope;
 
 	svc_check_writable("svc.alter_service()");
@@ -654,6 +717,7 @@ svc_alter_service(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("nothing to change in service \"%s\"", service->name),
 				 errhint("Give new_name, owner, team or description.")));
+	service = lock_service(service->name);
 	if (owner)
 	{
 		role = get_role_oid(owner, false);
@@ -662,14 +726,18 @@ svc_alter_service(PG_FUNCTION_ARGS)
 	}
 
 	svc_sql_begin(&scope, svc_extension_owner());
+	check_visible(service);
 	if (team)
 		set_text(service, "team", team);
 	if (description)
 		set_text(service, "description", description);
 	if (owner && role != service->owner)
+	{
 		change_owner(service, role);
+		service->owner = role;
+	}
 	if (new_name && strcmp(new_name, service->name) != 0)
-		rename_service(service, new_name);
+		rename_service(service, new_name, caller);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }
@@ -787,6 +855,16 @@ forget_service(const Service *service, bool drop_objects, Oid caller)
 		role_drop(lfirst_oid(cell));
 }
 
+/* Is there no such service?  Says that it is skipped. */
+static bool
+is_absent(const char *name)
+{
+	if (service_lookup(name, true))
+		return false;
+	ereport(NOTICE, (errmsg("service \"%s\" does not exist, skipping", name)));
+	return true;
+}
+
 /*
  * svc.drop_service(service, drop_objects, if_exists, force)
  */
@@ -806,15 +884,16 @@ svc_drop_service(PG_FUNCTION_ARGS)
 	drop_objects = svc_arg_bool(fcinfo, 1, "drop_objects");
 	if_exists = svc_arg_bool(fcinfo, 2, "if_exists");
 	force = svc_arg_bool(fcinfo, 3, "force");
-	if (if_exists && !service_lookup(name, true))
-	{
-		ereport(NOTICE, (errmsg("service \"%s\" does not exist, skipping", name)));
+	if (if_exists && is_absent(name))
 		PG_RETURN_VOID();
-	}
+	svc_check_service_owner(name);
+	lock_services();
+	if (if_exists && is_absent(name))
+		PG_RETURN_VOID();
 	service = svc_check_service_owner(name);
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	lock_services();
+	check_visible(service);
 	contract_check_no_consumers(service, force);
 	forget_service(service, drop_objects, caller);
 	svc_sql_end(&scope);
