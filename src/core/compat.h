@@ -42,6 +42,12 @@
 #define svc_is_sql_json(node) false
 #endif
 
+/* 17 notes which roles initial privileges mention, so that DROP OWNED finds them */
+#if PG_VERSION_NUM < 170000
+#define updateInitAclDependencies(class_id, object_id, sub_id, n_old, old, n_new, new) \
+	((void) (n_old), (void) (old), (void) (n_new), (void) (new))
+#endif
+
 /* 16 replaced the functions per object class by one for all classes */
 #if PG_VERSION_NUM < 160000
 static inline bool

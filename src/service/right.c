@@ -8,8 +8,14 @@
  */
 #include "core/svc.h"
 
-#include "catalog/binary_upgrade.h"
-#include "catalog/objectaccess.h"
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_init_privs.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "core/args.h"
@@ -26,8 +32,10 @@
 #include "service/service.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 SVC_FUNCTION(svc_check_grants);
 SVC_FUNCTION(svc_service_changed);
@@ -146,35 +154,185 @@ right_take_back(const char *service, List *relations, bool adopted_too)
 		run_statements(UNDECLARED_RIGHTS, args, 3);
 }
 
+/* An object of our catalog */
+typedef struct CatalogObject
+{
+	Oid			class_id;
+	Oid			object_id;
+	Oid			owner;
+	Acl		   *acl;			/* as it is now */
+	AclMode		privilege;		/* that a service's owner role gets */
+} CatalogObject;
+
+/* Read who owns an object, and its access control list. */
+static void
+read_acl(CatalogObject *object)
+{
+	int			cache = get_object_catcache_oid(object->class_id);
+	HeapTuple	tuple = SearchSysCache1(cache, ObjectIdGetDatum(object->object_id));
+	bool		isnull;
+	Datum		value;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for object %u", object->object_id);
+	value = SysCacheGetAttr(cache, tuple, get_object_attnum_owner(object->class_id), &isnull);
+	object->owner = DatumGetObjectId(value);
+	value = SysCacheGetAttr(cache, tuple, get_object_attnum_acl(object->class_id), &isnull);
+	object->acl = isnull ? make_empty_acl() : DatumGetAclPCopy(value);
+	object->privilege = object->class_id == RelationRelationId ? ACL_SELECT : ACL_EXECUTE;
+	ReleaseSysCache(tuple);
+}
+
+/*
+ * The initial privileges of an object with what one role holds now, and without
+ * the entries of roles that are gone: no command that we see drops a role.
+ */
+static Acl *
+merged_acl(const Acl *initial, const CatalogObject *object, Oid role)
+{
+	int			room = ACL_NUM(initial) + ACL_NUM(object->acl);
+	AclItem    *items = palloc(sizeof(AclItem) * Max(room, 1));
+	int			n = 0;
+	Acl		   *acl;
+
+	for (int i = 0; i < ACL_NUM(initial); i++)
+	{
+		AclItem		item = ACL_DAT(initial)[i];
+
+		if (item.ai_grantee != role &&
+			(item.ai_grantee == ACL_ID_PUBLIC || GetUserNameFromId(item.ai_grantee, true)))
+			items[n++] = item;
+	}
+	for (int i = 0; i < ACL_NUM(object->acl); i++)
+	{
+		AclItem		item = ACL_DAT(object->acl)[i];
+
+		ACLITEM_SET_RIGHTS(item, ACLITEM_GET_PRIVS(item) & object->privilege);
+		if (item.ai_grantee == role && ACLITEM_GET_PRIVS(item) != ACL_NO_RIGHTS)
+			items[n++] = item;
+	}
+	acl = palloc0(ACL_N_SIZE(n));
+	SET_VARSIZE(acl, ACL_N_SIZE(n));
+	acl->ndim = 1;
+	acl->elemtype = ACLITEMOID;
+	ARR_LBOUND(acl)[0] = 1;
+	ARR_DIMS(acl)[0] = n;
+	memcpy(ACL_DAT(acl), items, sizeof(AclItem) * n);
+	return acl;
+}
+
+/* Write the initial privileges of an object: a new row, or in place of an old one. */
+static void
+write_initial(Relation rel, HeapTuple before, const CatalogObject *object, Acl *acl)
+{
+	Datum		values[Natts_pg_init_privs] = {0};
+	bool		nulls[Natts_pg_init_privs] = {false};
+	bool		replace[Natts_pg_init_privs] = {false};
+
+	values[Anum_pg_init_privs_initprivs - 1] = PointerGetDatum(acl);
+	if (before)
+	{
+		replace[Anum_pg_init_privs_initprivs - 1] = true;
+		before = heap_modify_tuple(before, RelationGetDescr(rel), values, nulls, replace);
+		CatalogTupleUpdate(rel, &before->t_self, before);
+		return;
+	}
+	values[Anum_pg_init_privs_objoid - 1] = ObjectIdGetDatum(object->object_id);
+	values[Anum_pg_init_privs_classoid - 1] = ObjectIdGetDatum(object->class_id);
+	values[Anum_pg_init_privs_privtype - 1] = CharGetDatum(INITPRIVS_EXTENSION);
+	CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
+}
+
+/*
+ * Let the initial privileges of an object say of one role what its access
+ * control list says, and keep what they say of others.
+ */
+static void
+record_initial(CatalogObject *object, Oid role)
+{
+	Relation	rel = table_open(InitPrivsRelationId, RowExclusiveLock);
+	ScanKeyData key[3];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Acl		   *before;
+	Acl		   *after;
+	bool		isnull;
+	Oid		   *old_members = NULL;
+	Oid		   *new_members;
+	int			n_old = 0;
+	int			n_new;
+
+	ScanKeyInit(&key[0], Anum_pg_init_privs_objoid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(object->object_id));
+	ScanKeyInit(&key[1], Anum_pg_init_privs_classoid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(object->class_id));
+	ScanKeyInit(&key[2], Anum_pg_init_privs_objsubid, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(0));
+	scan = systable_beginscan(rel, InitPrivsObjIndexId, true, NULL, 3, key);
+	tuple = systable_getnext(scan);
+	if (tuple)
+		before = DatumGetAclPCopy(heap_getattr(tuple, Anum_pg_init_privs_initprivs,
+											   RelationGetDescr(rel), &isnull));
+	else
+		before = acldefault(object->class_id == RelationRelationId ? OBJECT_TABLE : OBJECT_FUNCTION,
+							object->owner);
+	after = merged_acl(before, object, role);
+	if (!aclequal(before, after))
+	{
+		write_initial(rel, tuple, object, after);
+		if (tuple)
+			n_old = aclmembers(before, &old_members);
+		n_new = aclmembers(after, &new_members);
+		updateInitAclDependencies(object->class_id, object->object_id, 0,
+								  n_old, old_members, n_new, new_members);
+	}
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+}
+
+/* Record what a role holds in our catalog now, of all that owner roles are granted there. */
+static void
+record_initial_rights(Oid role)
+{
+	uint64		rows = svc_sql_run("SELECT class_id::pg_catalog.oid, object_id FROM svc.owner_objects",
+								   NULL, 0);
+	CatalogObject *objects = palloc(sizeof(CatalogObject) * rows);
+
+	for (uint64 row = 0; row < rows; row++)
+	{
+		objects[row].class_id = svc_sql_oid_value(row, 1);
+		objects[row].object_id = svc_sql_oid_value(row, 2);
+		read_acl(&objects[row]);
+		record_initial(&objects[row], role);
+	}
+	CommandCounterIncrement();
+}
+
 /*
  * Open or close our catalog to a service's owner role: its tables for
- * pg_dump, and the functions that change a service for calling them.
+ * pg_dump, and the functions that change a service for calling them.  Nothing
+ * is granted to a role that is gone, nor taken from it.
  *
  * These grants are recorded as initial privileges, as those of the install
  * script are.  Else every dump would repeat them, and a restore by the
- * service's own user, who cannot grant them, would fail there.
+ * service's own user, who cannot grant them, would fail there.  What a DBA
+ * grants on the same objects is not recorded, so that dumps hold it.
  */
 static void
 grant_catalog(Oid role, bool grant)
 {
+	const char *name = GetUserNameFromId(role, true);
 	SqlScope	scope;
-	SqlArg		args[2] = {sql_bool(grant), sql_name(svc_role_name(role))};
+	SqlArg		args[2] = {sql_bool(grant), sql_name(name)};
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	binary_upgrade_record_init_privs = true;
-	PG_TRY();
-	{
+	if (name)
 		run_statements("SELECT pg_catalog.format(CASE WHEN $1 THEN 'GRANT %s ON %s %s TO %I'"
 					   "                              ELSE 'REVOKE %s ON %s %s FROM %I' END,"
-					   "                         o.privilege, o.keyword, o.names, $2)"
-					   "  FROM svc.owner_objects o",
+					   "                         o.privilege, o.keyword, pg_catalog.string_agg(o.name, ', '), $2)"
+					   "  FROM svc.owner_objects o GROUP BY o.privilege, o.keyword",
 					   args, 2);
-	}
-	PG_FINALLY();
-	{
-		binary_upgrade_record_init_privs = false;
-	}
-	PG_END_TRY();
+	record_initial_rights(role);
 	svc_sql_end(&scope);
 }
 
@@ -213,9 +371,9 @@ svc_service_changed(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
 		after = owner_of_row(data->tg_newtuple, desc);
 
-	if (before != after && OidIsValid(before) && GetUserNameFromId(before, true))
+	if (before != after && OidIsValid(before))
 		grant_catalog(before, false);
-	if (before != after && OidIsValid(after) && GetUserNameFromId(after, true))
+	if (before != after && OidIsValid(after))
 		grant_catalog(after, true);
 	return PointerGetDatum(NULL);
 }

@@ -430,12 +430,12 @@ COMMENT ON FUNCTION svc.check_grants() IS
 -- What a service's owner role may do with the catalog itself: read the tables
 -- (pg_dump must) and call the functions that PUBLIC may not call, but for
 -- making new services.
-CREATE VIEW svc.owner_objects (privilege, keyword, names) AS
-SELECT 'SELECT', 'TABLE', pg_catalog.string_agg(pg_catalog.format('svc.%I', c.relname), ', ')
+CREATE VIEW svc.owner_objects (class_id, object_id, privilege, keyword, name) AS
+SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 'SELECT', 'TABLE', pg_catalog.format('svc.%I', c.relname)
   FROM pg_catalog.pg_class c
  WHERE c.relnamespace = 'svc'::pg_catalog.regnamespace AND c.relkind = 'r'
 UNION ALL
-SELECT 'EXECUTE', 'FUNCTION', pg_catalog.string_agg(p.oid::pg_catalog.regprocedure::text, ', ')
+SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'EXECUTE', 'FUNCTION', p.oid::pg_catalog.regprocedure::text
   FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = 'svc'::pg_catalog.regnamespace
    AND p.proname <> 'create_service'
