@@ -453,7 +453,7 @@ provision(Provision *p)
 	declare_logins(p);
 	foreach(cell, r->extensions)
 		make_extension(p, lfirst(cell));
-	right_mend(r->service, NIL);
+	right_mend_for(r->service, NIL, p->roles.caller);
 	contract_welcome_consumer(r->service);
 	return p->adopted_schema || p->roles.adopted != NIL ? "adopted" : "created";
 }
@@ -667,7 +667,7 @@ check_new_owner(const Service *service, Oid role)
  * to a role that does not own the service: what is to be done is asked before.
  */
 static void
-change_owner(const Service *service, Oid role)
+change_owner(const Service *service, Oid role, Oid caller)
 {
 	SqlArg		args[3] = {sql_name(service->name), sql_oid(service->owner), sql_oid(role)};
 	List	   *given = right_statements(CHANGE_OWNERS, args, 3);
@@ -680,7 +680,7 @@ change_owner(const Service *service, Oid role)
 	svc_sql("UPDATE svc.service SET owner = $2, adopted_roles = pg_catalog.array_append(adopted_roles, $2)"
 			" WHERE service = $1",
 			sql_name(service->name), sql_regrole(role));
-	right_mend(service->name, NIL);
+	right_mend_for(service->name, NIL, caller);
 }
 
 /* Set a text column of the service's row; an empty text removes it. */
@@ -733,7 +733,7 @@ svc_alter_service(PG_FUNCTION_ARGS)
 		set_text(service, "description", description);
 	if (owner && role != service->owner)
 	{
-		change_owner(service, role);
+		change_owner(service, role, caller);
 		service->owner = role;
 	}
 	if (new_name && strcmp(new_name, service->name) != 0)

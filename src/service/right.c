@@ -30,6 +30,7 @@
 #include "service/ownership.h"
 #include "service/right.h"
 #include "service/service.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -39,36 +40,6 @@
 
 SVC_FUNCTION(svc_check_grants);
 SVC_FUNCTION(svc_service_changed);
-
-/* Rights on relations and schemas, many relations to a statement */
-#define MISSING_RIGHTS \
-	"SELECT pg_catalog.format('GRANT %s ON %s %s TO %I', g.privileges, g.keyword," \
-	"                         pg_catalog.string_agg(g.name, ', ' ORDER BY g.name), g.role)" \
-	"  FROM (SELECT o.keyword, o.name, r.rolname AS role," \
-	"               pg_catalog.string_agg(m.privilege, ', ' ORDER BY m.privilege) AS privileges" \
-	"          FROM svc.missing_right m" \
-	"          JOIN svc.grantable_object o ON o.class_id = m.class_id AND o.object_id = m.object_id" \
-	"          JOIN pg_catalog.pg_roles r ON r.oid = m.role" \
-	"         WHERE m.service = $1"
-
-#define MISSING_RIGHTS_ON_RELATIONS \
-	MISSING_RIGHTS \
-	"           AND (m.object_id = ANY ($2)" \
-	"                OR m.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass)"
-
-#define GROUPED \
-	"         GROUP BY o.keyword, o.name, r.rolname) g" \
-	" GROUP BY g.privileges, g.keyword, g.role ORDER BY g.keyword, g.role"
-
-/* Everything else that is missing: memberships and default privileges, and settings */
-#define MISSING_OTHERS \
-	"SELECT p.fix FROM svc.grant_problem p" \
-	" WHERE p.service = $1 AND p.problem = 'missing' AND p.privilege NOT LIKE 'SET %'" \
-	" ORDER BY p.privilege = 'MEMBER' DESC"
-
-#define MISSING_SETTINGS \
-	"SELECT p.fix FROM svc.grant_problem p" \
-	" WHERE p.service = $1 AND p.problem = 'missing' AND p.privilege LIKE 'SET %'"
 
 /* The statements that a query of one text column gives. */
 List *
@@ -107,37 +78,229 @@ run_settings(const char *query, const SqlArg *args, int nargs)
 	return n;
 }
 
+/* The same right of one role on several objects, to be granted or taken back */
+typedef struct Right
+{
+	char	   *keyword;		/* TABLE, SEQUENCE, SCHEMA */
+	Oid			class_id;
+	Oid			role;
+	char	   *privileges;
+	List	   *objects;		/* OIDs */
+} Right;
+
+/* Rights as rows of m, which "source" selects from and restricts */
+#define RIGHTS(source) \
+	"SELECT o.keyword, g.class_id::pg_catalog.oid, g.role::pg_catalog.oid, g.privileges," \
+	"       pg_catalog.array_agg(g.object_id ORDER BY o.name)" \
+	"  FROM (SELECT m.class_id, m.object_id, m.role," \
+	"               pg_catalog.string_agg(m.privilege, ', ' ORDER BY m.privilege) AS privileges" \
+	source \
+	"         GROUP BY m.class_id, m.object_id, m.role) g" \
+	"  JOIN svc.grantable_object o ON o.class_id = g.class_id AND o.object_id = g.object_id" \
+	"  JOIN pg_catalog.pg_roles r ON r.oid = g.role" \
+	" GROUP BY o.keyword, g.class_id, g.role, r.rolname, g.privileges ORDER BY o.keyword, r.rolname"
+
+/* The object is one of some relations, or a schema that one of them lies in */
+#define ON_RELATIONS \
+	"(CASE WHEN m.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass" \
+	"      THEN m.object_id IN (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = ANY ($2))" \
+	"      ELSE m.object_id = ANY ($2) END)"
+
+/* What is missing on some relations and schemas, or on all */
+#define MISSING_RIGHTS \
+	"  FROM svc.missing_right m" \
+	" WHERE m.service = $1 AND (pg_catalog.cardinality($2) = 0 OR " ON_RELATIONS ")"
+
+/*
+ * A schema that is not the service's is not ours to open.  USAGE on it is
+ * granted where the caller could grant it himself.
+ */
+#define MAY_GRANT \
+	"(m.class_id <> 'pg_catalog.pg_namespace'::pg_catalog.regclass" \
+	" OR EXISTS (SELECT 1 FROM svc.service_schema x WHERE x.service = m.service AND x.schema = m.object_id)" \
+	" OR EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n" \
+	"             WHERE n.oid = m.object_id" \
+	"               AND (pg_catalog.pg_has_role($3, n.nspowner, 'USAGE')" \
+	"                    OR pg_catalog.has_schema_privilege($3, n.oid, 'USAGE WITH GRANT OPTION'))))"
+
+/* What a service's roles hold on some relations and schemas, and need not */
+#define UNDECLARED_RIGHTS \
+	"  FROM svc.undeclared_right m" \
+	" WHERE m.service = $1 AND (NOT m.adopted OR $3)" \
+	"   AND m.class_id IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_namespace'::pg_catalog.regclass)" \
+	"   AND " ON_RELATIONS
+
+/* Memberships and default privileges that are missing, and settings */
+#define MISSING_OTHERS \
+	"SELECT p.fix FROM svc.grant_problem p" \
+	" WHERE p.service = $1 AND p.problem = 'missing'" \
+	"   AND (p.privilege = 'MEMBER' OR p.object LIKE 'default privileges %')" \
+	" ORDER BY p.privilege = 'MEMBER' DESC"
+
+#define MISSING_SETTINGS \
+	"SELECT p.fix FROM svc.grant_problem p" \
+	" WHERE p.service = $1 AND p.problem = 'missing' AND p.privilege LIKE 'SET %'"
+
+/* Read the rights that a query made with RIGHTS gives. */
+static List *
+read_rights(const char *query, const SqlArg *args, int nargs)
+{
+	List	   *rights = NIL;
+	uint64		rows;
+
+	svc_sql_join_by_hash();
+	rows = svc_sql_run(query, args, nargs);
+	for (uint64 row = 0; row < rows; row++)
+	{
+		Right	   *right = palloc(sizeof(Right));
+		bool		isnull;
+		Datum	   *objects;
+		int			n;
+
+		right->keyword = svc_sql_value(row, 1);
+		right->class_id = svc_sql_oid_value(row, 2);
+		right->role = svc_sql_oid_value(row, 3);
+		right->privileges = svc_sql_value(row, 4);
+		right->objects = NIL;
+		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[row],
+														   SPI_tuptable->tupdesc, 5, &isnull)),
+						  OIDOID, sizeof(Oid), true, TYPALIGN_INT, &objects, NULL, &n);
+		for (int i = 0; i < n; i++)
+			right->objects = lappend_oid(right->objects, DatumGetObjectId(objects[i]));
+		rights = lappend(rights, right);
+	}
+	return rights;
+}
+
+/* The objects of a class that some rights are on, each once, in the order of locking. */
+static List *
+objects_of(List *rights, Oid class_id)
+{
+	List	   *objects = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rights)
+	{
+		Right	   *right = lfirst(cell);
+
+		if (right->class_id == class_id)
+			objects = list_concat(objects, right->objects);
+	}
+	list_sort(objects, list_oid_cmp);
+	list_deduplicate_oid(objects);
+	return objects;
+}
+
+/*
+ * GRANT itself locks nothing: two at a time on one object, or one while the
+ * object is dropped, end in "tuple concurrently updated".  So wait for whoever
+ * grants on the same objects through us, or drops one of them.
+ */
+static void
+lock_objects(List *rights)
+{
+	List	   *relations = objects_of(rights, RelationRelationId);
+	ListCell   *cell;
+
+	foreach(cell, objects_of(rights, NamespaceRelationId))
+		LockDatabaseObject(NamespaceRelationId, lfirst_oid(cell), 0, ShareUpdateExclusiveLock);
+	if (list_length(relations) > RIGHT_MAX_LOCKED)
+		return;
+	foreach(cell, relations)
+	{
+		LockRelationOid(lfirst_oid(cell), AccessShareLock);
+		LockDatabaseObject(RelationRelationId, lfirst_oid(cell), 0, ShareUpdateExclusiveLock);
+	}
+}
+
+/* The objects that a right is on, as GRANT names them now; empty if all are gone. */
+static char *
+object_names(const Right *right)
+{
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	foreach(cell, right->objects)
+	{
+		Oid			object = lfirst_oid(cell);
+
+		if (right->class_id == NamespaceRelationId && get_namespace_name(object))
+			names = lappend(names, (char *) quote_identifier(get_namespace_name(object)));
+		else if (right->class_id == RelationRelationId && get_rel_name(object))
+			names = lappend(names, svc_quote_relation(object));
+	}
+	return service_joined(names);
+}
+
+/* Grant rights, or take them back; returns the number of statements that it took. */
+static int
+run_rights(List *rights, bool grant)
+{
+	int			n = 0;
+	ListCell   *cell;
+
+	lock_objects(rights);
+	foreach(cell, rights)
+	{
+		Right	   *right = lfirst(cell);
+		char	   *role = GetUserNameFromId(right->role, true);
+		char	   *names = object_names(right);
+
+		if (!role || names[0] == '\0')
+			continue;
+		svc_sql_do("%s %s ON %s %s %s %s", grant ? "GRANT" : "REVOKE", right->privileges,
+				   right->keyword, names, grant ? "TO" : "FROM", quote_identifier(role));
+		n++;
+	}
+	return n;
+}
+
 /*
  * Grant what is declared for a service and missing: on some relations and the
- * schemas they lie in, or, with NIL, everything.  Returns the number of
- * statements that it took.  Inside a scope of the extension's owner.
+ * schemas they lie in, or, with NIL, everything.  On schemas that are not the
+ * service's only what the caller may grant; InvalidOid: nothing.  Returns the
+ * number of statements that it took.  Inside a scope of the extension's owner.
  */
+int
+right_mend_for(const char *service, List *relations, Oid caller)
+{
+	SqlArg		args[3] = {sql_name(service), sql_oids(relations, OIDARRAYOID), sql_oid(caller)};
+	int			n = run_rights(read_rights(RIGHTS(MISSING_RIGHTS " AND " MAY_GRANT), args, 3), true);
+
+	if (relations != NIL)
+		return n;
+	return n + run_statements(MISSING_OTHERS, args, 1) + run_settings(MISSING_SETTINGS, args, 1);
+}
+
+/* The same on the service's own schemas. */
 int
 right_mend(const char *service, List *relations)
 {
-	SqlArg		args[2] = {sql_name(service), sql_oids(relations, OIDARRAYOID)};
-
-	if (relations != NIL)
-		return run_statements(MISSING_RIGHTS_ON_RELATIONS GROUPED, args, 2);
-	return run_statements(MISSING_RIGHTS GROUPED, args, 1) +
-		run_statements(MISSING_OTHERS, args, 1) +
-		run_settings(MISSING_SETTINGS, args, 1);
+	return right_mend_for(service, relations, InvalidOid);
 }
 
-/* Rights that a service's roles hold on some relations and schemas, and need not */
-#define UNDECLARED_RIGHTS \
-	"SELECT pg_catalog.format('REVOKE %s ON %s %s FROM %I', g.privileges, g.keyword," \
-	"                         pg_catalog.string_agg(g.name, ', ' ORDER BY g.name), g.role)" \
-	"  FROM (SELECT o.keyword, o.name, r.rolname AS role," \
-	"               pg_catalog.string_agg(u.privilege, ', ' ORDER BY u.privilege) AS privileges" \
-	"          FROM svc.undeclared_right u" \
-	"          JOIN svc.grantable_object o ON o.class_id = u.class_id AND o.object_id = u.object_id" \
-	"          JOIN pg_catalog.pg_roles r ON r.oid = u.role" \
-	"         WHERE u.service = $1 AND (NOT u.adopted OR $3)" \
-	"           AND (u.class_id = 'pg_catalog.pg_class'::pg_catalog.regclass AND u.object_id = ANY ($2)" \
-	"                OR u.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass" \
-	"               AND u.object_id IN (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = ANY ($2)))" \
-	GROUPED
+/* Say which schemas of some relations stay closed to a service, since the caller may not open them. */
+void
+right_tell_closed(const char *service, List *relations, Oid caller)
+{
+	SqlArg		args[3] = {sql_name(service), sql_oids(relations, OIDARRAYOID), sql_oid(caller)};
+	List	   *rights = read_rights(RIGHTS(MISSING_RIGHTS " AND NOT " MAY_GRANT), args, 3);
+	ListCell   *cell;
+
+	foreach(cell, rights)
+	{
+		Right	   *right = lfirst(cell);
+		char	   *role = svc_role_name(right->role);
+
+		ereport(NOTICE,
+				(errmsg("role \"%s\" has no %s on schema %s", role, right->privileges,
+						object_names(right)),
+				 errdetail("The schema is not the service's, and role \"%s\" may not grant it.",
+						   svc_role_name(caller)),
+				 errhint("Its owner can: GRANT %s ON SCHEMA %s TO %s.", right->privileges,
+						 object_names(right), quote_identifier(role))));
+	}
+}
 
 /*
  * Take back what a service's roles hold on some relations, and the schemas
@@ -151,7 +314,7 @@ right_take_back(const char *service, List *relations, bool adopted_too)
 	sql_bool(adopted_too)};
 
 	if (relations != NIL)
-		run_statements(UNDECLARED_RIGHTS, args, 3);
+		run_rights(read_rights(RIGHTS(UNDECLARED_RIGHTS), args, 3), false);
 }
 
 /* An object of our catalog */
@@ -450,7 +613,7 @@ mend_and_tell(const char *service, List *relations)
 	ListCell   *cell;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	if (right_mend(service, relations) > 0)
+	if (right_mend_for(service, relations, scope.saved_user) > 0)
 		foreach(cell, relations)
 			ereport(NOTICE,
 					(errmsg("granted rights on %s to the roles of service \"%s\"",

@@ -116,7 +116,9 @@ COMMENT ON VIEW svc.granted_right IS 'Rights that were granted on schemas, relat
 
 -- Declared and not there.  A right counts as there when the role holds it
 -- itself, by ownership or through a role it is a member of; PUBLIC does not
--- count, since what everybody may can be taken back at any time.
+-- count, since what everybody may can be taken back at any time.  But it counts
+-- for schemas that are not the service's, such as public: nothing is granted
+-- there that is not needed.
 CREATE VIEW svc.missing_right (service, class_id, object_id, role, privilege) AS
 SELECT e.service, e.class_id, e.object_id, e.role, e.privilege
   FROM svc.expected_right e
@@ -125,13 +127,14 @@ SELECT e.service, e.class_id, e.object_id, e.role, e.privilege
     ON e.class_id = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = e.object_id
   LEFT JOIN pg_catalog.pg_namespace n
     ON e.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND n.oid = e.object_id
+  LEFT JOIN svc.service_schema x ON x.service = e.service AND x.schema = n.oid
  WHERE NOT pg_catalog.pg_has_role(e.role, coalesce(c.relowner, n.nspowner), 'USAGE')
    AND NOT EXISTS (
        SELECT 1
          FROM pg_catalog.aclexplode(coalesce(c.relacl, n.nspacl)) a
         WHERE a.privilege_type = e.privilege
-          AND a.grantee <> 0
-          AND pg_catalog.pg_has_role(e.role, a.grantee, 'USAGE'));
+          AND CASE a.grantee WHEN 0 THEN n.oid IS NOT NULL AND x.schema IS NULL
+                             ELSE pg_catalog.pg_has_role(e.role, a.grantee, 'USAGE') END);
 COMMENT ON VIEW svc.missing_right IS 'Rights that are declared and were not granted, or were taken away.';
 
 -- What a role was declared is allowed to the roles above it, too

@@ -208,7 +208,7 @@ svc_grant_role(PG_FUNCTION_ARGS)
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	role_declare_member(service, role, "granted", level);
-	right_mend(service->name, NIL);
+	right_mend_for(service->name, NIL, scope.saved_user);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }
@@ -237,7 +237,7 @@ svc_revoke_role(PG_FUNCTION_ARGS)
 						svc_role_name(role), service->name),
 				 errhint("Roles get there by svc.create_service and svc.grant_role.")));
 	leave_groups(service, role, NULL);
-	right_mend(service->name, NIL);
+	right_mend_for(service->name, NIL, scope.saved_user);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }

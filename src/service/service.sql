@@ -183,7 +183,7 @@ Errors: 42704 no such service or role, or not a declared member; 42501 not the s
 CREATE FUNCTION svc.assign(service name, VARIADIC relations regclass[]) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_assign';
 COMMENT ON FUNCTION svc.assign(name, regclass[]) IS
-'Assigns tables, views and materialized views to a service, and grants its roles their rights on them; takes no right away. A partitioned table brings its partitions along. relations: at most 100000.
+'Assigns tables, views and materialized views to a service, and grants its roles their rights on them; takes no right away. USAGE on the schema they lie in is granted where the caller may grant it; else a NOTICE tells, and svc.check_grants() lists it. A partitioned table brings its partitions along. relations: at most 100000.
 Errors: 42704 no such service; 42P01 no such relation; 42501 not the owner of the service or of a relation, or a system catalog; 42710 already assigned; 42809 not a table or view, a partition, or a foreign table; 42P16 a temporary table; 55000 an extension''s table.';
 
 CREATE FUNCTION svc.release(VARIADIC relations regclass[]) RETURNS void
