@@ -13,8 +13,8 @@ MODULE_big   = svc_ownership
 MODULES_CORE = args ddl expression extension guard protect relation sql trigger
 MODULES_SERVICE = assign contract contract_check ownership provision query \
                right role service status store
-MODULES_UPKEEP = body count_trigger counter delta retention updated_at updated_at_trigger \
-               upkeep
+MODULES_UPKEEP = body count_filter count_trigger counter counter_follow delta keep_count \
+               retention updated_at updated_at_trigger upkeep
 
 OBJS         = src/svc_ownership.o \
                $(MODULES_CORE:%=src/core/%.o) \
@@ -37,6 +37,8 @@ PG_CFLAGS    = -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter \
                -Wno-missing-field-initializers -Wno-sign-compare
 EXTRA_CLEAN  = $(wildcard src/*.d src/*/*.d)
 
+# The same on a server of any encoding and locale
+REGRESS_OPTS = --encoding=UTF8 --no-locale
 REGRESS      = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 ISOLATION    = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test/isolation --outputdir=output_iso

@@ -169,6 +169,47 @@ SELECT object, role, privilege FROM svc.check_grants();
 RESET ROLE;
 REVOKE SELECT ON regress_a.t FROM regress_ops;
 
+-- since 16 a membership may give nothing: then it counts as none; before, there is none here
+CREATE ROLE regress_far;
+DO $$
+BEGIN
+    IF current_setting('server_version_num')::int >= 160000 THEN
+        EXECUTE 'GRANT regress_a_writer TO regress_a_user WITH INHERIT FALSE, SET FALSE';
+        EXECUTE 'GRANT regress_a_owner TO regress_b_owner WITH INHERIT FALSE, SET FALSE';
+        EXECUTE 'GRANT regress_far TO regress_a_owner WITH INHERIT FALSE, SET FALSE';
+    ELSE
+        REVOKE regress_a_writer FROM regress_a_user;
+    END IF;
+END
+$$;
+SELECT object, role, privilege, problem FROM svc.check_grants() WHERE problem = 'missing';
+SET ROLE regress_b_owner;
+SELECT svc.alter_service('regress_a', team => 'b');
+SET ROLE regress_a_owner;
+SELECT svc.alter_service('regress_a', owner => 'regress_far');
+RESET ROLE;
+-- and it has a grantor, whom a REVOKE must name
+GRANT regress_b_owner TO regress_bob WITH ADMIN OPTION;
+SET ROLE regress_bob;
+GRANT regress_b_owner TO regress_ops;
+RESET ROLE;
+SELECT object, role, privilege, problem, via FROM svc.check_grants() WHERE service = 'regress_b';
+DO $$
+DECLARE
+    fix text;
+BEGIN
+    FOR fix IN SELECT DISTINCT g.fix FROM svc.check_grants() g ORDER BY 1 DESC
+    LOOP
+        EXECUTE fix;
+    END LOOP;
+END
+$$;
+SELECT * FROM svc.check_grants();
+SET SESSION AUTHORIZATION regress_a_user;
+SELECT count(*) FROM regress_a.t;
+SET ROLE regress_a_writer;
+RESET SESSION AUTHORIZATION;
+
 -- whoever may create roles and is no superuser, if a superuser lets him
 CREATE ROLE regress_dba CREATEROLE;
 SET ROLE regress_dba;
@@ -201,7 +242,34 @@ SET ROLE regress_dba;
 SELECT svc.create_service('regress_e', extensions => '{moddatetime}');
 SELECT svc.drop_service('regress_e', drop_objects => true);
 SELECT svc.drop_service('regress_a', drop_objects => true);
+-- a login that somebody made a superuser is not his to drop
+RESET ROLE;
+ALTER ROLE regress_d_user SUPERUSER;
+SET ROLE regress_dba;
 SELECT svc.drop_service('regress_d', drop_objects => true);
+RESET ROLE;
+ALTER ROLE regress_d_user NOSUPERUSER;
+SET ROLE regress_dba;
+-- what was made for him is his to change, and to adopt again
+ALTER ROLE regress_d_user PASSWORD 'secret';
+SELECT svc.drop_service('regress_d');
+SELECT svc.create_service('regress_d', schema => 'regress_d', login => 'regress_d_user', login_level => 'owner', adopt => true);
+SELECT * FROM svc.check_grants();
+SELECT svc.drop_service('regress_d', drop_objects => true);
+RESET ROLE;
+DROP OWNED BY regress_d_owner;
+DROP OWNED BY regress_d_writer, regress_d_reader, regress_d_user;
+DROP ROLE regress_d_owner, regress_d_writer, regress_d_reader, regress_d_user;
+-- roles that he makes by himself: since 16 he is a member of them, but without their rights
+SET ROLE regress_dba;
+CREATE ROLE regress_d_owner;
+CREATE ROLE regress_d_user LOGIN;
+SELECT svc.create_service('regress_d', schema => 'regress_d', login => 'regress_d_user', adopt => true);
+SELECT pg_has_role('regress_d_owner', 'USAGE') AS has_rights;
+SELECT svc.alter_service('regress_d', team => 'x');
+SELECT * FROM svc.check_grants();
+SELECT svc.drop_service('regress_d', drop_objects => true);
+DROP ROLE regress_d_owner, regress_d_user;
 RESET ROLE;
 DROP EXTENSION moddatetime;
 
@@ -230,7 +298,9 @@ SELECT service FROM svc.services ORDER BY 1;
 -- a role dropped behind our back
 SELECT svc.create_service('regress_x', schema => 'regress_x');
 SET ROLE regress_a_owner;
+\set VERBOSITY terse
 DROP OWNED BY regress_b_user;
+\set VERBOSITY default
 RESET ROLE;
 DROP SCHEMA regress_x;
 DROP OWNED BY regress_x_owner, regress_x_writer, regress_x_reader;
@@ -246,5 +316,5 @@ SELECT svc.drop_service('regress_r', drop_objects => true);
 REVOKE EXECUTE ON FUNCTION svc.create_service FROM regress_dba;
 REVOKE CREATE ON DATABASE :DBNAME FROM regress_dba;
 DROP OWNED BY regress_ops, regress_bob;
-DROP ROLE regress_bob, regress_ops, regress_dba, regress_plain;
+DROP ROLE regress_bob, regress_ops, regress_far, regress_dba, regress_plain;
 SELECT rolname FROM pg_roles WHERE rolname LIKE 'regress\_%';

@@ -213,6 +213,9 @@ SELECT * FROM svc.owners_of_query('SELECT * FROM people p JOIN posts ON true WHE
 SELECT * FROM svc.owners_of_query('WITH x AS (DELETE FROM accounts RETURNING *) INSERT INTO posts SELECT id FROM x WHERE name = $1');
 SELECT * FROM svc.owners_of_query('EXPLAIN SELECT * FROM log; TRUNCATE posts; COPY accounts TO STDOUT; COPY (TABLE posts) TO STDOUT; LOCK regress_a.own');
 SELECT * FROM svc.owners_of_query('CREATE TABLE y AS SELECT * FROM posts');
+SELECT * FROM svc.owners_of_query('BEGIN; SET LOCAL jit = off; COMMIT');
+SELECT * FROM svc.owners_of_query('CREATE VIEW y AS SELECT * FROM posts');
+SELECT * FROM svc.owners_of_query('DROP TABLE posts');
 SELECT * FROM svc.owners_of_query('SELECT 1');
 SELECT * FROM svc.owners_of_query('');
 SELECT * FROM svc.owners_of_query(NULL);

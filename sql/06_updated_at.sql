@@ -180,6 +180,18 @@ ALTER FUNCTION gone() RENAME TO touch;
 SELECT * FROM svc.restore_updated_at();
 SELECT pg_get_triggerdef(oid), tgenabled FROM pg_trigger WHERE tgrelid = 'a'::regclass AND tgname LIKE 'Odd%';
 SELECT count(*) FROM svc.adopted_trigger;
+-- as precise as the column is, and not a generated one
+CREATE TABLE precise (id int, seconds timestamptz(0), millis timestamp(3), made timestamptz(0) GENERATED ALWAYS AS (seconds) STORED);
+SELECT svc.keep_updated_at('precise', 'seconds');
+SELECT svc.keep_updated_at('precise', 'millis');
+SELECT svc.keep_updated_at('precise', 'made');
+INSERT INTO precise VALUES (1, '2020-01-01', '2020-01-01'), (2, NULL, NULL);
+UPDATE precise SET id = id + 10;
+SELECT seconds = now()::timestamptz(0) AS seconds, millis = now()::timestamp(3) AS millis FROM precise;
+ALTER TABLE precise RENAME COLUMN seconds TO secs;
+ALTER TYPE precise RENAME ATTRIBUTE millis TO ms;
+UPDATE precise SET id = id + 10, secs = NULL, ms = NULL;
+SELECT secs IS NULL, ms IS NULL FROM precise;
 -- only on tables that the caller owns
 GRANT EXECUTE ON FUNCTION svc.adopt_updated_at, svc.restore_updated_at TO regress_nobody;
 SET ROLE regress_nobody;

@@ -85,6 +85,33 @@ SELECT svc.keep_count('tags', 'post', 'posts', 'name', 'n');
 SELECT svc.keep_count('tags', 'x', 'posts', 'name', 's');
 INSERT INTO tags VALUES ('p1', 'p2'), ('p1', 'p3'), ('p5', 'p2'), ('nowhere', NULL);
 SELECT id, n, s FROM posts ORDER BY id;
+-- integers of different sizes, as a foreign key would allow; also when one of them changes
+CREATE TABLE city (id smallint PRIMARY KEY, people int NOT NULL DEFAULT 0, born bigint DEFAULT 0);
+CREATE TABLE person (lives_in bigint, born_in int);
+INSERT INTO city VALUES (-3), (-2), (-1), (1);
+INSERT INTO person VALUES (-1, -2), (-1, NULL), (70000, 70000);
+SELECT svc.keep_count('person', 'lives_in', 'city', 'id', 'people');
+SELECT svc.keep_count('person', 'born_in', 'city', 'id', 'born');
+INSERT INTO person VALUES (-1, -1), (-3, -3), (5000000000, 1);
+SELECT * FROM city ORDER BY id;
+ALTER TABLE city ALTER id TYPE bigint;
+UPDATE person SET lives_in = born_in;
+ALTER TABLE person ALTER born_in TYPE smallint USING NULLIF(born_in, 70000);
+INSERT INTO person VALUES (-1, -2);
+SELECT * FROM city ORDER BY id;
+SELECT svc.recount('city');
+-- keys are the same if they are the same to the target
+CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE word (word text PRIMARY KEY, uses int DEFAULT 0);
+CREATE TABLE word_any (word text COLLATE any_case PRIMARY KEY, uses int DEFAULT 0);
+CREATE TABLE used (word text COLLATE any_case, again text);
+INSERT INTO word VALUES ('a'), ('A');
+INSERT INTO word_any VALUES ('a');
+SELECT svc.keep_count('used', 'word', 'word', 'word', 'uses');
+SELECT svc.keep_count('used', 'again', 'word_any', 'word', 'uses');
+INSERT INTO used VALUES ('a', 'a'), ('A', 'A'), ('A', 'A');
+SELECT * FROM word ORDER BY word COLLATE "C";
+SELECT * FROM word_any;
 -- rows that refer to rows of their own table
 CREATE TABLE comments (id int PRIMARY KEY, parent int REFERENCES comments ON DELETE CASCADE, replies int NOT NULL DEFAULT 0);
 SELECT svc.keep_count('comments', 'parent', 'comments', 'id', 'replies');
@@ -129,9 +156,27 @@ SET ROLE regress_writer;
 SELECT svc.recount('hearts');
 RESET ROLE;
 
+-- and leaves nothing behind in the session
+RESET ROLE;
+DO $$
+DECLARE
+    plans CONSTANT text := $q$SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'CachedPlan%'$q$;
+    before int;
+    after int;
+BEGIN
+    FOR i IN 1..60 LOOP
+        UPDATE regress_there.articles SET like_count = 7, mine = 7;
+        PERFORM svc.recount('hearts');
+        IF i = 10 THEN EXECUTE plans INTO before; END IF;
+    END LOOP;
+    EXECUTE plans INTO after;
+    RAISE NOTICE 'plans are kept: %', after > before + 10;
+END $$;
+
 -- what cannot be declared
 SET ROLE regress_owner;
-CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 0, b boolean, u int, big bigint UNIQUE);
+CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 0, b boolean, u int, label text UNIQUE,
+    computed int GENERATED ALWAYS AS (u + 1) STORED, numbered int GENERATED ALWAYS AS IDENTITY);
 CREATE TABLE s (t_id int, tb bigint, x text);
 SELECT svc.keep_count(NULL, 't_id', 't', 'id', 'n');
 SELECT svc.keep_count('s', NULL, 't', 'id', 'n');
@@ -143,14 +188,18 @@ SELECT svc.keep_count('s', 'no_such', 't', 'id', 'n');
 SELECT svc.keep_count('s', 't_id', 't', 'no_such', 'n');
 SELECT svc.keep_count('s', 't_id', 't', 'id', 'no_such');
 SELECT svc.keep_count('s', 't_id', 't', 'id', 'b');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'computed');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'numbered');
 SELECT svc.keep_count('s', 't_id', 't', 'u', 'n');
-SELECT svc.keep_count('s', 'tb', 't', 'id', 'n');
-SELECT svc.keep_count('s', 't_id', 't', 'big', 'n');
+SELECT svc.keep_count('s', 'x', 't', 'id', 'n');
+SELECT svc.keep_count('s', 't_id', 't', 'label', 'n');
 SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 'no_such');
 SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 't_id');
 SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 'EXISTS (SELECT 1)');
 SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 'now() > ''2000-01-01''');
 SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 'true) OR (true');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 'tableoid <> 0');
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'n', filter => 's IS NOT NULL');
 SELECT svc.keep_count('s_no', 't_id', 't', 'id', 'n');
 CREATE VIEW sv AS SELECT * FROM s;
 SELECT svc.keep_count('sv', 't_id', 't', 'id', 'n');
@@ -290,6 +339,118 @@ SELECT id, n FROM t ORDER BY id;
 DELETE FROM s;
 SELECT sum(n) FROM t;
 
+-- a source is whole: statements on what it is a part of would go unseen
+RESET ROLE;
+SELECT svc.drop_count('t', 'n');
+SET ROLE regress_owner;
+UPDATE t SET n = 0;
+SELECT svc.keep_count('events_1', 't_id', 't', 'id', 'n');
+SELECT svc.keep_count('special', 't_id', 't', 'id', 'n');
+CREATE TABLE above (t_id int, kind text);
+CREATE TABLE below (kind text, t_id int);
+SELECT svc.keep_count('below', 't_id', 't', 'id', 'n');
+ALTER TABLE below INHERIT above;
+SELECT svc.drop_count('t', 'n');
+-- more than one way to a source counts once; an ALTER TABLE that does more than one thing
+CREATE TABLE mid_1 () INHERITS (above);
+CREATE TABLE mid_2 () INHERITS (above);
+SELECT svc.keep_count('above', 't_id', 't', 'id', 'n', filter => 'kind = ''a''');
+CREATE TABLE low (t_id int, kind text);
+INSERT INTO low VALUES (1, 'a'), (1, 'a');
+ALTER TABLE low ADD COLUMN extra serial, INHERIT mid_1;
+SELECT n FROM t WHERE id = 1;
+ALTER TABLE low INHERIT mid_2;
+SELECT n FROM t WHERE id = 1;
+ALTER TABLE low NO INHERIT mid_1;
+SELECT n FROM t WHERE id = 1;
+ALTER TABLE low NO INHERIT mid_2, INHERIT mid_1;
+SELECT n FROM t WHERE id = 1;
+ALTER TABLE low NO INHERIT mid_1;
+SELECT n FROM t WHERE id = 1;
+SELECT count(*) FROM pg_trigger WHERE tgrelid = 'low'::regclass;
+SELECT svc.drop_count('t', 'n');
+-- a part of somebody who owns no target: it stops to count all the same
+RESET ROLE;
+CREATE TABLE mixed (t_id int) PARTITION BY LIST (t_id);
+CREATE TABLE mixed_1 PARTITION OF mixed FOR VALUES IN (1);
+ALTER TABLE mixed OWNER TO regress_writer;
+ALTER TABLE mixed_1 OWNER TO regress_writer;
+SELECT svc.keep_count('mixed', 't_id', 't', 'id', 'n');
+SET ROLE regress_writer;
+INSERT INTO mixed VALUES (1), (1);
+ALTER TABLE mixed DETACH PARTITION mixed_1;
+RESET ROLE;
+SELECT n FROM t WHERE id = 1;
+SELECT svc.drop_count('t', 'n');
+-- columns of partitions and children get their names from above
+SET ROLE regress_owner;
+CREATE TABLE target_all (id int, likes int DEFAULT 0);
+CREATE TABLE target_one (PRIMARY KEY (id)) INHERITS (target_all);
+INSERT INTO target_one VALUES (1);
+ALTER TABLE below NO INHERIT above;
+SELECT svc.keep_count('below', 't_id', 'target_one', 'id', 'likes');
+ALTER TABLE target_all RENAME id TO number;
+ALTER TABLE target_all RENAME likes TO hearts;
+INSERT INTO below VALUES ('a', 1);
+SELECT * FROM target_one;
+SELECT svc.drop_count('target_one', 'hearts');
+
+-- triggers that somebody disabled stay so when names change, and stay the same triggers
+SELECT svc.keep_count('below', 't_id', 'target_one', 'number', 'hearts', filter => 'kind = ''a''');
+ALTER TABLE below DISABLE TRIGGER svc_keep_count_insert;
+ALTER TABLE below ENABLE ALWAYS TRIGGER svc_keep_count_delete;
+COMMENT ON TRIGGER svc_keep_count_insert ON below IS 'off while we load';
+SELECT oid AS before FROM pg_trigger WHERE tgrelid = 'below'::regclass AND tgname = 'svc_keep_count_insert'
+\gset
+ALTER TABLE below RENAME kind TO sort;
+SELECT tgname, tgenabled, CASE WHEN tgname = 'svc_keep_count_insert' THEN oid = :before END AS same, obj_description(oid, 'pg_trigger'), encode(tgargs, 'escape') LIKE '%sort%' AS follows
+  FROM pg_trigger WHERE tgrelid = 'below'::regclass AND tgname <> 'svc_keep_count_truncate' ORDER BY tgname;
+SELECT svc.drop_count('target_one', 'hearts');
+
+-- whose rights: a filter is parsed as the source's owner, whoever changes rows
+-- or tables, and runs as whoever changes rows; for TRUNCATE, ATTACH and
+-- recounts as the source's owner, under our search_path
+\set VERBOSITY terse
+RESET ROLE;
+CREATE SCHEMA regress_hidden AUTHORIZATION regress_owner;
+SET ROLE regress_owner;
+CREATE FUNCTION regress_hidden.parsing(text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE 'parsed as %', current_user;
+    RETURN true;
+END $$;
+CREATE DOMAIN regress_hidden.kinds AS text CHECK (regress_hidden.parsing(VALUE));
+CREATE FUNCTION running(text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RAISE NOTICE 'run as % with %', current_user, current_setting('search_path');
+    RETURN true;
+END $$;
+CREATE TABLE guarded (t_id int, kind text) PARTITION BY LIST (t_id);
+CREATE TABLE guarded_1 PARTITION OF guarded FOR VALUES IN (1);
+UPDATE t SET n = 0;
+SELECT svc.keep_count('guarded', 't_id', 't', 'id', 'n', filter => 'kind = ANY (''{a}''::regress_hidden.kinds[]) AND running(kind)');
+GRANT INSERT ON guarded, guarded_1 TO regress_writer;
+SET ROLE regress_writer;
+INSERT INTO guarded VALUES (1, 'a');
+RESET ROLE;
+-- nor does a superuser lend rights, not even by the partitions that he makes
+ALTER TABLE guarded RENAME kind TO sort;
+CREATE TABLE guarded_2 PARTITION OF guarded FOR VALUES IN (2);
+INSERT INTO guarded_2 VALUES (2, 'a');
+SELECT svc.recount('t', 'n');
+TRUNCATE guarded_2;
+CREATE TABLE guarded_3 (t_id int, sort text);
+INSERT INTO guarded_3 VALUES (3, 'a');
+ALTER TABLE guarded ATTACH PARTITION guarded_3 FOR VALUES IN (3);
+SELECT id, n FROM t ORDER BY id;
+SELECT svc.drop_count('t', 'n');
+-- what others' writers run is not one's own to say, even in a part of one's table
+SET ROLE regress_owner;
+\set VERBOSITY default
+SELECT svc.keep_count('guarded', 't_id', 't', 'id', 'n');
+DROP TABLE guarded;
+SELECT svc.keep_count('s', 't_id', 't', 'id', 'n');
+
 -- what a counter needs goes away
 ALTER TABLE s DROP COLUMN t_id CASCADE;
 INSERT INTO s DEFAULT VALUES;
@@ -305,6 +466,6 @@ SELECT count(*) FROM svc.counters;
 REVOKE EXECUTE ON FUNCTION svc.keep_count, svc.drop_count, svc.recount FROM regress_owner, regress_writer;
 DROP TABLE st;
 SET client_min_messages = warning;
-DROP SCHEMA regress_count, regress_there CASCADE;
+DROP SCHEMA regress_count, regress_there, regress_hidden CASCADE;
 SELECT count(*) FROM svc.counter;
 DROP ROLE regress_writer, regress_owner, regress_super;

@@ -69,7 +69,16 @@ CREATE OR REPLACE RULE "_RETURN" AS ON SELECT TO regress_mallory_api.things
 CREATE RULE r AS ON INSERT TO regress_mallory_api.things DO INSTEAD NOTHING;
 ALTER INDEX regress_mallory_api.things RENAME TO others;
 ALTER TABLE regress_mallory_api.things RENAME TO others;
+ALTER TYPE regress_mallory_api.things RENAME ATTRIBUTE n TO m;
+CREATE TRIGGER g INSTEAD OF INSERT ON regress_mallory_api.things FOR EACH ROW EXECUTE FUNCTION touch();
 RESET ROLE;
+-- another role's rights to read with: said, and mended
+BEGIN;
+ALTER VIEW regress_mallory_api.things OWNER TO CURRENT_USER;
+SELECT entity, problem FROM svc.check_contracts();
+ALTER VIEW regress_mallory_api.things OWNER TO regress_mallory_owner;
+SELECT entity, problem FROM svc.check_contracts();
+ROLLBACK;
 -- and what was changed behind our back is looked at without a crash
 BEGIN;
 ALTER EVENT TRIGGER svc_ownership_ddl DISABLE;

@@ -139,13 +139,14 @@ SELECT pg_temp.ok(count(*) > 0 AND bool_and(EXISTS (SELECT 1 FROM pg_index i WHE
   FROM pg_constraint k
   JOIN place p ON p.relation = k.conrelid
  WHERE k.contype = 'f';
-SELECT pg_temp.ok(pg_temp.outcome(current_user, v.command) = v.outcome, v.description)
+SELECT pg_temp.ok(pg_temp.outcome(current_user, v.command) ~ ('^(' || v.outcome || ')$'), v.description)
   FROM (VALUES
         ('a post of nobody is refused', '23503',
          $$INSERT INTO posts (author_id, content) VALUES (uuid_generate_v4(), 'x')$$),
         ('a ticket for no event is refused', '23503',
          $$INSERT INTO tickets (user_id, event_id, attendance_code) VALUES (pg_temp.id('a', 1), uuid_generate_v4(), 'NOWHERE0')$$),
-        ('a user with tickets is not deleted', '23503', $$DELETE FROM users WHERE username = 'intan'$$),
+        -- since PostgreSQL 18 RESTRICT has a SQLSTATE of its own
+        ('a user with tickets is not deleted', '23503|23001', $$DELETE FROM users WHERE username = 'intan'$$),
         ('one without is', 'done', $$DELETE FROM users WHERE username = 'joko99'$$)
        ) v (description, outcome, command);
 

@@ -13,6 +13,10 @@
 #include "commands/user.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/rel.h"
+#if PG_VERSION_NUM >= 180000
+#include "rewrite/rewriteHandler.h"
+#endif
 
 /*
  * A role that owns a service must be reachable by a background worker and by
@@ -46,6 +50,20 @@
 #if PG_VERSION_NUM < 170000
 #define updateInitAclDependencies(class_id, object_id, sub_id, n_old, old, n_new, new) \
 	((void) (n_old), (void) (old), (void) (n_new), (void) (new))
+#endif
+
+/*
+ * 18 brought generated columns that are not stored: a row that a trigger or a
+ * scan sees has NULL there, and their values must be computed.
+ */
+#if PG_VERSION_NUM < 180000
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
+
+static inline Node *
+expand_generated_columns_in_expr(Node *node, Relation rel, int rt_index)
+{
+	return node;
+}
 #endif
 
 /* 16 replaced the functions per object class by one for all classes */
@@ -84,6 +102,39 @@ object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 	}
 }
 #endif
+
+/*
+ * 16 gave memberships options of their own: a member may have the role's
+ * rights, or become it, or neither.
+ */
+#if PG_VERSION_NUM < 160000
+static inline bool
+member_can_set_role(Oid member, Oid role)
+{
+	return is_member_of_role(member, role);
+}
+#endif
+
+/* Does member act for role: has it the role's rights, or can it become the role? */
+static inline bool
+svc_acts_for_role(Oid member, Oid role)
+{
+	return has_privs_of_role(member, role) || member_can_set_role(member, role);
+}
+
+/*
+ * Since 16, whoever makes a role is a member of it with these options, and so
+ * can change, grant and drop it.  Before, CREATEROLE was enough: NULL.
+ */
+static inline const char *
+svc_role_creator_options(void)
+{
+#if PG_VERSION_NUM >= 160000
+	return "ADMIN TRUE, INHERIT FALSE, SET FALSE";
+#else
+	return NULL;
+#endif
+}
 
 /*
  * May member hand out role?  Up to 15 CREATEROLE was enough for any role that

@@ -213,6 +213,19 @@ svc_on_drop(PG_FUNCTION_ARGS)
 }
 
 /*
+ * The renaming of a column, or NULL.  ALTER TYPE ... RENAME ATTRIBUTE renames
+ * columns of tables, too.
+ */
+RenameStmt *
+svc_ddl_column_rename(Node *command)
+{
+	RenameStmt *rename = (RenameStmt *) command;
+
+	return command && IsA(command, RenameStmt) &&
+		(rename->renameType == OBJECT_COLUMN || rename->renameType == OBJECT_ATTRIBUTE) ? rename : NULL;
+}
+
+/*
  * The table that a part of ALTER TABLE names besides its own (ATTACH and
  * DETACH PARTITION, INHERIT and NO INHERIT), or InvalidOid.
  */

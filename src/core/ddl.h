@@ -37,6 +37,7 @@ typedef struct DdlHandler
 extern void svc_register_ddl_handler(const DdlHandler *handler);
 
 extern List *svc_ddl_relations(List *objects);
+extern RenameStmt *svc_ddl_column_rename(Node *command);
 extern Oid	svc_ddl_named_table(AlterTableCmd *cmd);
 
 #endif							/* SVC_DDL_H */

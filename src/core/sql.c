@@ -18,6 +18,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #define SAFE_SEARCH_PATH "pg_catalog, pg_temp"
 
@@ -77,6 +78,20 @@ svc_sql_begin(SqlScope *scope, Oid user)
 }
 
 /*
+ * For the rest of the scope, write and read constants in one way: a condition
+ * that is kept as text means the same in every session.
+ */
+void
+svc_sql_fix_formats(void)
+{
+	set_in_scope("standard_conforming_strings", "on");
+	set_in_scope("datestyle", "ISO, YMD");
+	set_in_scope("intervalstyle", "postgres");
+	set_in_scope("bytea_output", "hex");
+	set_in_scope("extra_float_digits", "1");
+}
+
+/*
  * Begin to run SQL that holds text of a user's, such as a filter: as the user
  * whose text it is, and restricted.  To parse an expression can already run
  * code (a constant of a domain, its CHECK), so it must never be done as the
@@ -87,6 +102,7 @@ svc_sql_begin_restricted(SqlScope *scope, Oid user)
 {
 	svc_sql_begin(scope, user);
 	become(scope, user, SECURITY_RESTRICTED_OPERATION);
+	svc_sql_fix_formats();
 }
 
 /*
@@ -218,7 +234,8 @@ sql_oids(List *oids, Oid array_type)
 
 	foreach(cell, oids)
 		elements[n++] = ObjectIdGetDatum(lfirst_oid(cell));
-	return sql_array(construct_array(elements, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT),
+	return sql_array(construct_array(elements, n, get_element_type(array_type), sizeof(Oid), true,
+									 TYPALIGN_INT),
 					 array_type);
 }
 
@@ -279,6 +296,23 @@ svc_sql_do(const char *format, ...)
 	if (result < 0)
 		elog(ERROR, "%s: %s", SPI_result_code_string(result), statement.data);
 	pfree(statement.data);
+}
+
+/* Run every statement that a query of one text column gives; returns how many. */
+int
+svc_sql_do_each(const char *query, const SqlArg *args, int nargs)
+{
+	List	   *statements = NIL;
+	uint64		rows;
+	ListCell   *cell;
+
+	svc_sql_join_by_hash();
+	rows = svc_sql_run(query, args, nargs);
+	for (uint64 row = 0; row < rows; row++)
+		statements = lappend(statements, svc_sql_value(row, 1));
+	foreach(cell, statements)
+		svc_sql_do("%s", (char *) lfirst(cell));
+	return list_length(statements);
 }
 
 /* A column of the last result as text, or NULL; lives as long as the scope. */

@@ -30,6 +30,7 @@ extern void svc_sql_begin(SqlScope *scope, Oid user);
 extern void svc_sql_begin_restricted(SqlScope *scope, Oid user);
 extern bool svc_sql_is_own(void);
 extern void svc_sql_join_by_hash(void);
+extern void svc_sql_fix_formats(void);
 extern void svc_sql_end(SqlScope *scope);
 
 extern int	svc_sql_open(void);
@@ -47,6 +48,7 @@ extern SqlArg sql_datum(Datum value, Oid type);
 
 extern uint64 svc_sql_run(const char *query, const SqlArg *args, int nargs);
 extern void svc_sql_do(const char *format, ...) pg_attribute_printf(1, 2);
+extern int	svc_sql_do_each(const char *query, const SqlArg *args, int nargs);
 extern char *svc_sql_value(uint64 row, int column);
 extern Oid	svc_sql_oid_value(uint64 row, int column);
 extern bool svc_sql_bool_value(uint64 row, int column);

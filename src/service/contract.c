@@ -12,6 +12,7 @@
 #include "access/relation.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "core/args.h"
 #include "core/ddl.h"
 #include "core/expression.h"
@@ -61,6 +62,7 @@ typedef struct Entity
 	List	   *columns;
 	List	   *types;
 	List	   *typmods;
+	bool		filtered;
 } Entity;
 
 /* A list of strings as an array of names. */
@@ -314,7 +316,7 @@ find_entity(const Service *service, const char *name)
 {
 	Entity	   *entity;
 
-	if (svc_sql("SELECT view::pg_catalog.oid, key, columns, types, typmods FROM svc.entity"
+	if (svc_sql("SELECT view::pg_catalog.oid, key, columns, types, typmods, filter IS NOT NULL FROM svc.entity"
 				" WHERE service = $1 AND entity = $2",
 				sql_name(service->name), sql_name(name)) == 0)
 		return NULL;
@@ -322,6 +324,7 @@ find_entity(const Service *service, const char *name)
 	entity->view = svc_sql_oid_value(0, 1);
 	entity->key = svc_sql_value(0, 2);
 	read_columns(entity);
+	entity->filtered = svc_sql_bool_value(0, 6);
 	return entity;
 }
 
@@ -337,6 +340,29 @@ get_entity(const Service *service, const char *name)
 				 errmsg("service \"%s\" does not publish \"%s\"", service->name, name),
 				 errhint("SELECT * FROM svc.entities lists what is published.")));
 	return entity;
+}
+
+/*
+ * One at a time for a contract: what is published and who may read it are
+ * granted together, and neither call would see what the other one brings.
+ * The lock is on the name, since a consumer may come later.
+ */
+static void
+lock_contract_of(const char *service)
+{
+	LockDatabaseObject(svc_catalog_relation("service"),
+					   DatumGetUInt32(hash_any((const unsigned char *) service, strlen(service))),
+					   0, ExclusiveLock);
+}
+
+/* The same for a service and its consumer, in one order for everybody. */
+static void
+lock_contract_between(const char *service, const char *consumer)
+{
+	bool		in_order = strcmp(service, consumer) < 0;
+
+	lock_contract_of(in_order ? service : consumer);
+	lock_contract_of(in_order ? consumer : service);
 }
 
 /* Make the service's contract schema where it is missing. */
@@ -468,9 +494,11 @@ keep_column_order(Proposal *p, const Entity *before)
 static void
 publish(Proposal *p)
 {
-	Entity	   *before = find_entity(p->service, p->entity);
+	Entity	   *before;
 	List	   *consumers;
 
+	lock_contract_of(p->service->name);
+	before = find_entity(p->service, p->entity);
 	if (before && !p->replace)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
@@ -482,6 +510,10 @@ publish(Proposal *p)
 		register_entity(p, make_view(p, false));
 		return;
 	}
+	if (before->filtered && !p->filter)
+		ereport(NOTICE,
+				(errmsg("entity \"%s\" shows all rows from now on", p->entity),
+				 errdetail("It was published with a filter.")));
 	consumers = consumers_of(p->service->name, p->entity);
 	if (consumers != NIL)
 	{
@@ -523,6 +555,7 @@ svc_publish(PG_FUNCTION_ARGS)
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	set_types(&p);
+	svc_sql_fix_formats();
 	if (condition)
 		p.filter = svc_deparse_condition(p.rel, condition);
 	publish(&p);
@@ -552,6 +585,7 @@ svc_unpublish(PG_FUNCTION_ARGS)
 	force = svc_arg_bool(fcinfo, 2, "force");
 
 	svc_sql_begin(&scope, svc_extension_owner());
+	lock_contract_of(service->name);
 	entity = get_entity(service, name);
 	consumers = consumers_of(service->name, name);
 	if (consumers != NIL && !force)
@@ -614,6 +648,7 @@ svc_grant_contract(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("service \"%s\" cannot be its own consumer", consumer)));
+	lock_contract_between(service->name, consumer);
 	if (!service_lookup(consumer, true))
 		ereport(NOTICE,
 				(errmsg("service \"%s\" is not in this database", consumer),
@@ -665,6 +700,7 @@ svc_revoke_contract(PG_FUNCTION_ARGS)
 	consumer = svc_arg_name(fcinfo, 1, "consumer");
 	entity = svc_arg_name_or_null(fcinfo, 2, "entity");
 
+	lock_contract_between(service->name, consumer);
 	svc_sql_begin(&scope, svc_extension_owner());
 	if (svc_sql("DELETE FROM svc.consumer"
 				" WHERE service = $1 AND consumer = $2 AND ($3 IS NULL OR entity = $3) RETURNING 1",
@@ -679,10 +715,12 @@ svc_revoke_contract(PG_FUNCTION_ARGS)
 void
 contract_welcome_consumer(const char *consumer)
 {
-	List	   *services = string_rows(svc_sql("SELECT DISTINCT service FROM svc.consumer WHERE consumer = $1",
-											   sql_name(consumer)));
+	List	   *services;
 	ListCell   *cell;
 
+	lock_contract_of(consumer);
+	services = string_rows(svc_sql("SELECT DISTINCT service FROM svc.consumer WHERE consumer = $1",
+								   sql_name(consumer)));
 	foreach(cell, services)
 		grant_views(lfirst(cell));
 }

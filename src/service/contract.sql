@@ -92,12 +92,12 @@ CREATE FUNCTION svc.check_contracts(OUT service name, OUT entity name, OUT probl
     RETURNS SETOF record
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_check_contracts';
 COMMENT ON FUNCTION svc.check_contracts() IS
-'Entities that are not what was published, of the services that the caller owns (a superuser: all); no row when all is well. problem: view missing, relation missing, relation not owned (by the service), column missing, column type changed, key not unique, row security (its policies would run as the reader), unsafe code (in the view). consumers: who would break.';
+'Entities that are not what was published, of the services that the caller owns (a superuser: all); no row when all is well. problem: view missing, relation missing, relation not owned (by the service), view not owned (by its owner role), column missing, column type changed, key not unique, row security (its policies would run as the reader), unsafe code (in the view). consumers: who would break.';
 
 CREATE FUNCTION svc.export_contract(service name) RETURNS text
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_export_contract';
 COMMENT ON FUNCTION svc.export_contract(name) IS
-'A script that makes a service''s contract as plain tables, so that a consumer can be tested without the service: schema, types, tables with their keys, no rows. It needs nothing of svc_ownership.
+'A script that makes a service''s contract as plain tables, so that a consumer can be tested without the service: schema, types, tables with their keys, no rows; a domain''s CHECK that calls a function is left out. It needs nothing of svc_ownership.
 Errors: 42704 no such service; 42501 not the service''s owner; 55000 it publishes nothing, or a view is missing.';
 
 -- What svc.export_contract writes.  Types that contracts use and that a fresh
@@ -162,7 +162,11 @@ SELECT c.service, 3, c.rank,
                pg_catalog.format_type(t.typbasetype, t.typtypmod),
                CASE WHEN t.typnotnull THEN ' NOT NULL' ELSE '' END,
                (SELECT pg_catalog.string_agg(pg_catalog.format(' CONSTRAINT %I %s', k.conname, pg_catalog.pg_get_constraintdef(k.oid)), '' ORDER BY k.conname)
-                  FROM pg_catalog.pg_constraint k WHERE k.contypid = c.type AND k.contype = 'c'))
+                  FROM pg_catalog.pg_constraint k
+                 WHERE k.contypid = c.type AND k.contype = 'c'
+                   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+                                    WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = k.oid
+                                      AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass)))
        WHEN 'r' THEN
            (SELECT pg_catalog.format('CREATE TYPE %s AS RANGE (subtype = %s, multirange_type_name = %s);',
                                      c.type::pg_catalog.regtype, r.rngsubtype::pg_catalog.regtype, r.rngmultitypid::pg_catalog.regtype)

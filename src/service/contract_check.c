@@ -168,6 +168,11 @@ check_below_view(const Check *c)
 							svc_quote_relation(c->relation)));
 		relation_close(rel, AccessShareLock);
 	}
+	if (view->rd_rel->relowner != service_lookup(c->service, false)->owner)
+		report(c, "view not owned",
+			   psprintf("%s belongs to role %s, and reads with that role's rights",
+						svc_quote_relation(c->view),
+						quote_identifier(GetUserNameFromId(view->rd_rel->relowner, false))));
 	if (svc_find_untrusted_code((Node *) query, &code))
 		report(c, "unsafe code",
 			   psprintf("%s runs with the rights of whoever reads the contract",
@@ -371,19 +376,36 @@ refuse_published(Oid relation)
 				 errhint("svc.publish(..., replace => true) changes it.")));
 }
 
+/* Is it ALTER ... OWNER TO and nothing else?  So views come back to the role that should own them. */
+static bool
+is_owner_change(Node *command)
+{
+	ListCell   *cell;
+
+	if (!command || !IsA(command, AlterTableStmt))
+		return false;
+	foreach(cell, ((AlterTableStmt *) command)->cmds)
+		if (lfirst_node(AlterTableCmd, cell)->subtype != AT_ChangeOwner)
+			return false;
+	return true;
+}
+
 /* Refuse to let a published view be changed by other means than ours. */
 static void
 check_altered(Node *command, List *objects)
 {
 	ListCell   *cell;
 
-	foreach(cell, objects)
-		if (((DdlObject *) lfirst(cell))->class_id == RelationRelationId)
-			refuse_published(((DdlObject *) lfirst(cell))->object_id);
+	if (!is_owner_change(command))
+		foreach(cell, objects)
+			if (((DdlObject *) lfirst(cell))->class_id == RelationRelationId)
+				refuse_published(((DdlObject *) lfirst(cell))->object_id);
 	if (!command)
 		return;
 	if (IsA(command, RuleStmt))
 		refuse_published(RangeVarGetRelid(((RuleStmt *) command)->relation, NoLock, true));
+	if (IsA(command, CreateTrigStmt))
+		refuse_published(RangeVarGetRelid(((CreateTrigStmt *) command)->relation, NoLock, true));
 	if (IsA(command, RenameStmt) && ((RenameStmt *) command)->renameType == OBJECT_SCHEMA)
 		check_schema_rename(((RenameStmt *) command)->subname);
 }

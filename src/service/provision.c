@@ -284,6 +284,18 @@ make_schema(Provision *p)
 			   quote_identifier(svc_role_name(p->service.owner)));
 }
 
+/* Refuse an owner role that owns another service. */
+static void
+check_owner_free(Oid role)
+{
+	Service    *other = OidIsValid(role) ? service_of_role(role) : NULL;
+
+	if (other)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("role \"%s\" already owns service \"%s\"", svc_role_name(role), other->name)));
+}
+
 /* Make the three group roles. */
 static void
 make_groups(Provision *p)
@@ -291,16 +303,12 @@ make_groups(Provision *p)
 	Request    *r = p->request;
 	Service    *s = &p->service;
 	char	   *owner = r->owner ? r->owner : psprintf("%s_owner", r->role_prefix);
-	Service    *other;
 
+	if (r->adopt)
+		check_owner_free(get_role_oid(owner, true));
 	s->owner = role_make(&p->roles, owner, SVC_OWNER_ROLE_OPTIONS);
 	s->writer = role_make(&p->roles, psprintf("%s_writer", r->role_prefix), "NOLOGIN");
 	s->reader = role_make(&p->roles, psprintf("%s_reader", r->role_prefix), "NOLOGIN");
-	other = service_of_role(s->owner);
-	if (other)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("role \"%s\" already owns service \"%s\"", owner, other->name)));
 }
 
 /* Make a login; an adopted one keeps its password. */
@@ -356,8 +364,9 @@ declare_logins(Provision *p)
 	if (!superuser_arg(caller) && caller != s->owner)
 	{
 		role_declare_member(s, caller, "creator", "owner");
-		svc_sql_do("GRANT %s TO %s WITH ADMIN OPTION", quote_identifier(svc_role_name(s->owner)),
-				   quote_identifier(svc_role_name(caller)));
+		if (!is_admin_of_role(caller, s->owner))
+			svc_sql_do("GRANT %s TO %s WITH ADMIN OPTION", quote_identifier(svc_role_name(s->owner)),
+					   quote_identifier(svc_role_name(caller)));
 	}
 }
 
@@ -604,27 +613,27 @@ rename_service(const Service *service, const char *name, Oid caller)
 static void
 check_new_owner(const Service *service, Oid role)
 {
-	Service    *other = service_of_role(role);
-
-	if (other)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("role \"%s\" already owns service \"%s\"", svc_role_name(role), other->name)));
+	check_owner_free(role);
 	if (role == service->writer || role == service->reader)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("role \"%s\" cannot be the owner and another role of the service",
 						svc_role_name(role))));
 	role_check_limited(role);
-	if (!is_member_of_role(GetUserId(), role))
+	if (!member_can_set_role(GetUserId(), role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be member of role \"%s\"", svc_role_name(role))));
+				 errmsg("must be able to SET ROLE \"%s\"", svc_role_name(role))));
 }
 
-/* What the old owner role owns in the service's schemas goes to the new one. */
+/*
+ * The statements that give a service another owner role: what the old one owns
+ * in the service's schemas goes to the new one, and then the memberships, default
+ * privileges and settings go that were the old one's.  All in one query: when
+ * the schemas have gone over they are not the service's until its row says so.
+ */
 #define CHANGE_OWNERS \
-	"SELECT pg_catalog.format('%s OWNER TO %I', i.alter, r.rolname)" \
+	"SELECT pg_catalog.format('%s OWNER TO %I', i.alter, r.rolname), 1, i.class_id, i.object_id" \
 	"  FROM svc.owned_object i" \
 	"  JOIN pg_catalog.pg_roles r ON r.oid = $3" \
 	"  JOIN svc.service_schema x ON x.service = $1" \
@@ -632,22 +641,19 @@ check_new_owner(const Service *service, Oid role)
 	" WHERE i.owner = $2" \
 	"   AND (i.schema = pg_catalog.quote_ident(n.nspname)" \
 	"        OR i.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND i.object_id = n.oid)" \
-	" ORDER BY i.class_id, i.object_id"
-
-/* Memberships, default privileges and settings that were the old owner's. */
-#define LEAVE_OWNER \
-	"SELECT m.revocation" \
+	" UNION ALL " \
+	"SELECT m.revoke, 2, m.group_role, m.role" \
 	"  FROM svc.membership m" \
 	"  JOIN svc.service_role r ON r.service = $1 AND r.role = m.group_role AND r.level = 'writer'" \
-	" WHERE m.member = $2" \
+	" WHERE m.role = $2" \
 	" UNION ALL " \
-	"SELECT g.revocation" \
+	"SELECT x.revoke, 2, x.group_role, x.role" \
 	"  FROM svc.member m" \
-	"  JOIN svc.membership g ON g.group_role = $2 AND g.member = m.role" \
+	"  JOIN svc.membership x ON x.group_role = $2 AND x.role = m.role" \
 	" WHERE m.service = $1 AND m.level = 'owner' AND m.role <> $3" \
 	" UNION ALL " \
 	"SELECT pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I REVOKE ALL ON %s FROM %I'," \
-	"                         o.rolname, n.nspname, k.kind, r.rolname)" \
+	"                         o.rolname, n.nspname, k.kind, r.rolname), 3, x.schema, s.role" \
 	"  FROM svc.service_schema x" \
 	"  JOIN pg_catalog.pg_namespace n ON n.oid = x.schema" \
 	"  JOIN pg_catalog.pg_roles o ON o.oid = $2" \
@@ -657,24 +663,19 @@ check_new_owner(const Service *service, Oid role)
 	" WHERE x.service = $1 AND NOT x.contract" \
 	" UNION ALL " \
 	"SELECT pg_catalog.format('ALTER ROLE %I IN DATABASE %I RESET %s'," \
-	"                         o.rolname, pg_catalog.current_database(), e.name)" \
+	"                         o.rolname, pg_catalog.current_database(), e.name), 4, o.oid, o.oid" \
 	"  FROM svc.expected_setting e" \
 	"  JOIN pg_catalog.pg_roles o ON o.oid = e.role" \
-	" WHERE e.service = $1 AND e.role = $2"
+	" WHERE e.service = $1 AND e.role = $2" \
+	" ORDER BY 2, 3, 4, 1"
 
-/*
- * Give a service another owner role.  While it is half done, the schemas belong
- * to a role that does not own the service: what is to be done is asked before.
- */
+/* Give a service another owner role. */
 static void
 change_owner(const Service *service, Oid role, Oid caller)
 {
 	SqlArg		args[3] = {sql_name(service->name), sql_oid(service->owner), sql_oid(role)};
-	List	   *given = right_statements(CHANGE_OWNERS, args, 3);
-	List	   *taken = right_statements(LEAVE_OWNER, args, 3);
 
-	right_run(given);
-	right_run(taken);
+	svc_sql_do_each(CHANGE_OWNERS, args, 3);
 	svc_sql("DELETE FROM svc.member WHERE service = $1 AND role = $2",
 			sql_name(service->name), sql_regrole(role));
 	svc_sql("UPDATE svc.service SET owner = $2, adopted_roles = pg_catalog.array_append(adopted_roles, $2)"
@@ -805,6 +806,15 @@ made_roles(const Service *service)
 	return roles;
 }
 
+/* Could the caller drop a role of a service that it owns by itself? */
+static bool
+may_drop_role(Oid caller, Oid role)
+{
+	if (superuser_arg(role))
+		return superuser_arg(caller);
+	return svc_may_administer_role(caller, role) || has_createrole_privilege(caller);
+}
+
 /* Refuse callers who could not drop the roles by themselves. */
 static void
 check_may_drop_roles(Oid caller, List *roles)
@@ -812,8 +822,7 @@ check_may_drop_roles(Oid caller, List *roles)
 	ListCell   *cell;
 
 	foreach(cell, roles)
-		if (!svc_may_administer_role(caller, lfirst_oid(cell)) &&
-			!has_createrole_privilege(caller))
+		if (!may_drop_role(caller, lfirst_oid(cell)))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("permission denied to drop role \"%s\"", svc_role_name(lfirst_oid(cell)))));

@@ -99,8 +99,24 @@ look_into_utility(Node *statement, List **relations)
 			foreach(cell, ((LockStmt *) statement)->relations)
 				add_named(relations, lfirst(cell));
 			return NULL;
-		default:
+		case T_TransactionStmt:
+		case T_VariableSetStmt:
+		case T_VariableShowStmt:
+		case T_ConstraintsSetStmt:
+		case T_DiscardStmt:
+		case T_FetchStmt:
+		case T_ClosePortalStmt:
+		case T_DeallocateStmt:
+		case T_ListenStmt:
+		case T_UnlistenStmt:
+		case T_NotifyStmt:
 			return NULL;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("svc.owners_of_query() cannot look into %s", CreateCommandName(statement)),
+					 errhint("It looks into queries and what holds one, and into COPY, TRUNCATE and LOCK.")));
+			return NULL;		/* keep compiler quiet */
 	}
 }
 

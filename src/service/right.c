@@ -41,38 +41,12 @@
 SVC_FUNCTION(svc_check_grants);
 SVC_FUNCTION(svc_service_changed);
 
-/* The statements that a query of one text column gives. */
-List *
-right_statements(const char *query, const SqlArg *args, int nargs)
-{
-	svc_sql_join_by_hash();
-	return service_strings(svc_sql_run(query, args, nargs));
-}
-
-/* Run statements; returns how many. */
-int
-right_run(List *statements)
-{
-	ListCell   *cell;
-
-	foreach(cell, statements)
-		svc_sql_do("%s", (char *) lfirst(cell));
-	return list_length(statements);
-}
-
-/* Run every statement that a query gives; returns how many. */
-static int
-run_statements(const char *query, const SqlArg *args, int nargs)
-{
-	return right_run(right_statements(query, args, nargs));
-}
-
-/* The same for statements that set or reset what roles have in this database. */
+/* Run statements that set or reset what roles have in this database. */
 static int
 run_settings(const char *query, const SqlArg *args, int nargs)
 {
 	int			context = svc_sql_open();
-	int			n = run_statements(query, args, nargs);
+	int			n = svc_sql_do_each(query, args, nargs);
 
 	svc_sql_close(context);
 	return n;
@@ -269,7 +243,7 @@ right_mend_for(const char *service, List *relations, Oid caller)
 
 	if (relations != NIL)
 		return n;
-	return n + run_statements(MISSING_OTHERS, args, 1) + run_settings(MISSING_SETTINGS, args, 1);
+	return n + svc_sql_do_each(MISSING_OTHERS, args, 1) + run_settings(MISSING_SETTINGS, args, 1);
 }
 
 /* The same on the service's own schemas. */
@@ -490,7 +464,7 @@ grant_catalog(Oid role, bool grant)
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	if (name)
-		run_statements("SELECT pg_catalog.format(CASE WHEN $1 THEN 'GRANT %s ON %s %s TO %I'"
+		svc_sql_do_each("SELECT pg_catalog.format(CASE WHEN $1 THEN 'GRANT %s ON %s %s TO %I'"
 					   "                              ELSE 'REVOKE %s ON %s %s FROM %I' END,"
 					   "                         o.privilege, o.keyword, pg_catalog.string_agg(o.name, ', '), $2)"
 					   "  FROM svc.owner_objects o GROUP BY o.privilege, o.keyword",

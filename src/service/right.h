@@ -4,13 +4,9 @@
 #ifndef SVC_RIGHT_H
 #define SVC_RIGHT_H
 
-#include "core/sql.h"
 #include "nodes/pg_list.h"
 
 extern void RightInit(void);
-
-extern List *right_statements(const char *query, const SqlArg *args, int nargs);
-extern int	right_run(List *statements);
 
 /*
  * More relations than this are not locked while rights on them are granted: the

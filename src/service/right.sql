@@ -199,20 +199,24 @@ SELECT d.defaclrole, d.defaclnamespace, d.defaclobjtype::text, a.grantee, a.priv
  WHERE a.grantee <> d.defaclrole;
 COMMENT ON VIEW svc.granted_default IS 'Default privileges that were granted to others.';
 
--- Memberships, and how each is ended.  Since 16 a role can be granted to another
--- several times, by different grantors, and a REVOKE that does not say whose
--- grant is meant ends that of the bootstrap superuser alone.  What a member with
--- ADMIN OPTION has granted further ends with it.
-CREATE VIEW svc.membership (group_role, member, revocation) AS
+-- Memberships as the server has them.  Since 16 a membership has options, and
+-- there is one a grantor, which a REVOKE must name unless it is the bootstrap
+-- superuser, for whom superusers grant.  Before, there is one, which says all.
+CREATE VIEW svc.membership (group_role, role, inherits, can_set, revoke) AS
 SELECT m.roleid, m.member,
+       coalesce((o.options ->> 'inherit_option')::boolean, true),
+       coalesce((o.options ->> 'set_option')::boolean, true),
        pg_catalog.format('REVOKE %I FROM %I%s%s', g.rolname, r.rolname,
-                         CASE WHEN k.oid <> 10 THEN ' GRANTED BY ' || pg_catalog.quote_ident(k.rolname) END,
+                         CASE WHEN o.options ? 'set_option' AND m.grantor <> 10
+                              THEN ' GRANTED BY ' || pg_catalog.quote_ident(b.rolname) END,
                          CASE WHEN m.admin_option THEN ' CASCADE' END)
   FROM pg_catalog.pg_auth_members m
   JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
   JOIN pg_catalog.pg_roles r ON r.oid = m.member
-  LEFT JOIN pg_catalog.pg_roles k ON k.oid = m.grantor;
-COMMENT ON VIEW svc.membership IS 'Memberships of roles in roles, each with the REVOKE that ends it.';
+  LEFT JOIN pg_catalog.pg_roles b ON b.oid = m.grantor
+ CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(m)) o (options);
+COMMENT ON VIEW svc.membership IS
+'Memberships of roles: whether the member has the role''s rights, whether it can become the role, and the statement that ends it.';
 
 -- A service's circle is its three roles and its declared members.
 CREATE VIEW svc.expected_membership (service, group_role, role, inner_role) AS
@@ -237,6 +241,12 @@ WITH RECURSIVE circle (service, role) AS (
       FROM svc.expected_membership e
       JOIN svc.service_role higher ON higher.role = e.group_role
       JOIN svc.service_role lower ON lower.service = higher.service AND lower.rank < higher.rank
+    UNION
+    -- since 16 whoever made a role is a member of it
+    SELECT c.service, l.role, c.role
+      FROM svc.member c
+      JOIN svc.member l ON l.service = c.service
+     WHERE c.kind = 'creator' AND c.level = 'owner'
 ), member (service, group_role, stranger, role, via) AS (
     SELECT c.service, c.role::oid, a.member, a.member, NULL::oid
       FROM circle c
@@ -398,16 +408,23 @@ SELECT x.service, 'default privileges in schema ' || pg_catalog.quote_ident(n.ns
                       AND l.relkind = g.kind AND l.privilege = g.privilege AND NOT x.contract)
 UNION ALL
 SELECT e.service, pg_catalog.quote_ident(g.rolname), e.role, 'MEMBER', 'missing', NULL::oid,
-       pg_catalog.format('GRANT %I TO %I', g.rolname, r.rolname)
+       pg_catalog.format('GRANT %I TO %I%s', g.rolname, r.rolname,
+                         -- one that has not all of it can only be since 16
+                         CASE WHEN h.is_member
+                              THEN ' WITH SET TRUE, INHERIT ' || pg_catalog.upper(r.rolinherit::text) END)
   FROM svc.expected_membership e
   JOIN pg_catalog.pg_roles g ON g.oid = e.group_role
   JOIN pg_catalog.pg_roles r ON r.oid = e.role
- WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_auth_members m WHERE m.roleid = e.group_role AND m.member = e.role)
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.count(*) > 0, pg_catalog.bool_or(m.can_set), pg_catalog.bool_or(m.inherits)
+         FROM svc.membership m
+        WHERE m.group_role = e.group_role AND m.role = e.role) h (is_member, can_set, inherits)
+ WHERE NOT h.is_member OR NOT h.can_set OR NOT h.inherits AND r.rolinherit
 UNION ALL
-SELECT e.service, pg_catalog.quote_ident(g.rolname), e.role, 'MEMBER', 'extra', e.via, m.revocation
+SELECT e.service, pg_catalog.quote_ident(g.rolname), e.role, 'MEMBER', 'extra', e.via, m.revoke
   FROM svc.extra_membership e
   JOIN pg_catalog.pg_roles g ON g.oid = e.group_role
-  JOIN svc.membership m ON m.group_role = e.group_role AND m.member = e.stranger
+  JOIN svc.membership m ON m.group_role = e.group_role AND m.role = e.stranger
 UNION ALL
 SELECT m.service, 'database ' || pg_catalog.quote_ident(pg_catalog.current_database()), m.role, 'SET ' || m.name, 'missing', NULL::oid,
        pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET %s = %s', r.rolname, pg_catalog.current_database(), m.name,

@@ -87,6 +87,9 @@ role_make(RoleMaker *maker, const char *name, const char *options)
 				 errmsg("permission denied to create role \"%s\"", name),
 				 errhint("Making a service needs the CREATEROLE attribute.")));
 	svc_sql_do("CREATE ROLE %s %s", quote_identifier(name), options);
+	if (svc_role_creator_options() && !superuser_arg(maker->caller))
+		svc_sql_do("GRANT %s TO %s WITH %s", quote_identifier(name),
+				   quote_identifier(svc_role_name(maker->caller)), svc_role_creator_options());
 	return get_role_oid(name, false);
 }
 
@@ -130,15 +133,19 @@ role_check_level(const char *level, const char *what)
 
 /*
  * Take a role out of the group roles of a service that it is a direct member
- * of, whoever made it one; but for that of a level, if one is given.
+ * of, but for the one of a level that it keeps (NULL: none).  An owner may go
+ * on administering the lower ones, as who made them does since 16.
  */
 static void
-leave_groups(const Service *service, Oid role, const char *level)
+leave_groups(const Service *service, Oid role, const char *kept_level)
 {
-	right_run(right_statements("SELECT m.revocation FROM svc.service_role r"
-							   "  JOIN svc.membership m ON m.group_role = r.role AND m.member = $2"
-							   " WHERE r.service = $1 AND r.level IS DISTINCT FROM $3",
-							   (const SqlArg[]){sql_name(service->name), sql_oid(role), sql_text(level)}, 3));
+	SqlArg		args[3] = {sql_name(service->name), sql_oid(role), sql_text(kept_level)};
+
+	svc_sql_do_each("SELECT m.revoke FROM svc.service_role r"
+					"  JOIN svc.membership m ON m.group_role = r.role AND m.role = $2"
+					" WHERE r.service = $1 AND r.level IS DISTINCT FROM $3"
+					"   AND (m.inherits OR m.can_set OR $3 IS DISTINCT FROM 'owner')",
+					args, 3);
 }
 
 /* Take away the settings that this database has for a role, where they are ours. */

@@ -230,7 +230,7 @@ svc_check_service_owner(const char *name)
 {
 	Service    *service = service_lookup(name, false);
 
-	if (!is_member_of_role(GetUserId(), service->owner))
+	if (!svc_acts_for_role(GetUserId(), service->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of service \"%s\"", name),

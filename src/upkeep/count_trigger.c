@@ -145,6 +145,7 @@ resolve_set(Relation rel, Trigger *trigger)
 		CounterNames names = names_of_argument(trigger->tgargs + i * COUNTER_ARGS);
 
 		set->counters[i] = counter_resolve(rel, &names);
+		set->counters[i]->keep_plan = true;
 		set->relations[i] = set->counters[i]->target;
 	}
 	set->relations[set->n] = RelationGetRelid(rel);

@@ -4,9 +4,11 @@
 #ifndef SVC_COUNTER_H
 #define SVC_COUNTER_H
 
+#include "core/sql.h"
 #include "executor/spi.h"
 #include "nodes/bitmapset.h"
 #include "nodes/execnodes.h"
+#include "nodes/parsenodes.h"
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -26,24 +28,56 @@ typedef struct CounterNames
 
 #define COUNTER_ARGS 5
 
+/* Columns of svc.counter, in the order of its definition */
+enum
+{
+	COL_TARGET = 1,
+	COL_COUNTER,
+	COL_TARGET_KEY,
+	COL_SOURCE,
+	COL_SOURCE_KEY,
+	COL_FILTER,
+	COL_FILTER_COLUMNS,
+	COL_AS_SUPERUSER
+};
+
+/* A row of svc.counter */
+typedef struct CounterRow
+{
+	Oid			source;
+	Oid			target;
+	bool		as_superuser;	/* a superuser declared it */
+	CounterNames names;
+} CounterRow;
+
 /* A counter as it is kept, for rows of one relation (the source, or a part of it) */
 typedef struct Counter
 {
 	AttrNumber	key;			/* column of the rows that are counted */
-	Oid			key_type;
+	Oid			key_stored_type;	/* of that column */
+	Oid			key_type;		/* what its values are compared as */
 	Oid			key_collation;
 	Node	   *filter;			/* which rows count, or NULL */
+	Oid			filter_owner;	/* whose text that is; InvalidOid: nobody declared it */
 	Bitmapset  *columns;		/* key and filter, as in tg_updatedcols */
 	Oid			target;
 	AttrNumber	target_key;
 	Oid			run_as;			/* who updates the target; InvalidOid: the caller */
 	char	   *update;			/* the statement, and its plan when it has one */
 	SPIPlanPtr	plan;
+	bool		keep_plan;		/* for later transactions, too */
 } Counter;
 
 /* counter.c */
 extern Counter *counter_resolve(Relation rel, const CounterNames *names);
-extern Oid	counter_run_as(Relation rel, Oid target, const CounterNames *names);
+extern List *counter_select(SqlScope *scope, const char *condition, List *oids);
+extern List *counter_ancestry(Oid relation, Oid child, List *left_out);
+extern List *counter_lock_family(Oid relation, LOCKMODE lockmode);
+extern void counter_make_triggers(SqlScope *scope, Oid relation);
+extern uint64 counter_recount(CounterRow *row);
+
+/* counter_follow.c; would also serve others in core/ddl.c */
+extern Oid svc_ddl_altered_table(AlterTableStmt *stmt, List *objects);
 
 /* delta.c: differences, collected by key and then applied in one order */
 typedef struct Deltas Deltas;
@@ -55,5 +89,8 @@ extern void delta_add_relation(Deltas *deltas, Relation rel, int sign);
 extern void delta_subtract_values(Deltas *deltas, Relation target, AttrNumber key,
 								  AttrNumber counter);
 extern uint64 delta_apply(Deltas *deltas);
+
+/* counter.c again, which brings the two together */
+extern void counter_count_relation(Deltas *deltas, Oid relation, List *rows, int sign);
 
 #endif							/* SVC_COUNTER_H */

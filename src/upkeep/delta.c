@@ -147,6 +147,21 @@ delta_use(Deltas *deltas, Counter **counters, int n)
 	}
 }
 
+/* An integer as the largest of its kind, which all of them are compared as. */
+static Datum
+widen(Datum value, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return Int64GetDatum(DatumGetInt16(value));
+		case INT4OID:
+			return Int64GetDatum(DatumGetInt32(value));
+		default:
+			return value;
+	}
+}
+
 /* Add a difference to a key of a counter. */
 static Delta *
 add_difference(Deltas *deltas, CounterDeltas *c, Datum key, int64 difference)
@@ -167,23 +182,12 @@ add_difference(Deltas *deltas, CounterDeltas *c, Datum key, int64 difference)
 	return delta;
 }
 
-/*
- * Make filters ready to run.  They run as whoever changes the rows, as a CHECK
- * constraint does.
- */
+/* Make a filter ready to run, as whoever it will run as. */
 static void
-prepare_filters(Deltas *deltas)
+prepare_filter(CounterDeltas *c)
 {
-	ListCell   *cell;
-
-	for_each_from(cell, deltas->counters, deltas->in_use)
-	{
-		CounterDeltas *c = lfirst(cell);
-
-		if (c->counter->filter && !c->filter)
-			c->filter = ExecInitExpr(expression_planner((Expr *) copyObject(c->counter->filter)),
-									 NULL);
-	}
+	if (c->counter->filter && !c->filter)
+		c->filter = ExecInitExpr(expression_planner((Expr *) copyObject(c->counter->filter)), NULL);
 }
 
 /* Does a row count, by a counter's filter? */
@@ -200,38 +204,38 @@ passes_filter(Deltas *deltas, CounterDeltas *c, TupleTableSlot *row)
 	return !isnull && DatumGetBool(result);
 }
 
-/* Count one row for every counter that it counts for. */
+/* Count one row for a counter, if it counts for it. */
 static void
-add_row(Deltas *deltas, TupleTableSlot *row, int sign)
+add_row(Deltas *deltas, CounterDeltas *c, TupleTableSlot *row, int sign)
 {
-	ListCell   *cell;
+	bool		isnull;
+	Datum		key = slot_getattr(row, c->counter->key, &isnull);
 
-	for_each_from(cell, deltas->counters, deltas->in_use)
-	{
-		CounterDeltas *c = lfirst(cell);
-		bool		isnull;
-		Datum		key = slot_getattr(row, c->counter->key, &isnull);
-
-		if (!isnull && passes_filter(deltas, c, row))
-			(void) add_difference(deltas, c, key, sign);
-	}
-	ResetExprContext(deltas->econtext);
+	if (!isnull && passes_filter(deltas, c, row))
+		(void) add_difference(deltas, c, widen(key, c->counter->key_stored_type), sign);
 }
 
-/* Count the rows of a transition table. */
+/*
+ * Count the rows of a transition table.  Filters run as whoever changed the
+ * rows, as a CHECK constraint does.
+ */
 void
 delta_add_rows(Deltas *deltas, Relation rel, Tuplestorestate *rows, int sign)
 {
 	TupleTableSlot *row = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
+	ListCell   *cell;
 
-	prepare_filters(deltas);
+	for_each_from(cell, deltas->counters, deltas->in_use)
+		prepare_filter(lfirst(cell));
 	/* other triggers of the statement read the same rows: each has a place of its own */
 	tuplestore_select_read_pointer(rows, tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND));
 	tuplestore_rescan(rows);
 	while (tuplestore_gettupleslot(rows, true, false, row))
 	{
 		CHECK_FOR_INTERRUPTS();
-		add_row(deltas, row, sign);
+		for_each_from(cell, deltas->counters, deltas->in_use)
+			add_row(deltas, lfirst(cell), row, sign);
+		ResetExprContext(deltas->econtext);
 	}
 	ExecDropSingleTupleTableSlot(row);
 }
@@ -266,35 +270,72 @@ visit_rows(Deltas *deltas, Relation rel, RowVisitor visit, void *argument)
 	ExecDropSingleTupleTableSlot(row);
 }
 
+/* Rows of a source that are counted for the counters whose filters are one role's */
+typedef struct Counting
+{
+	Oid			filter_owner;
+	int			sign;
+} Counting;
+
 /* A row that is counted, with the sign. */
 static void
-visit_source_row(Deltas *deltas, TupleTableSlot *row, void *sign)
+visit_source_row(Deltas *deltas, TupleTableSlot *row, void *argument)
 {
-	add_row(deltas, row, *(int *) sign);
+	Counting   *counting = argument;
+	ListCell   *cell;
+
+	for_each_from(cell, deltas->counters, deltas->in_use)
+	{
+		CounterDeltas *c = lfirst(cell);
+
+		if (c->counter->filter_owner == counting->filter_owner)
+			add_row(deltas, c, row, counting->sign);
+	}
+	ResetExprContext(deltas->econtext);
 }
 
 /*
- * Count the rows of a table.  Filters run as the table's owner: it may be a
- * DBA who truncates.
+ * Count the rows of a table for the counters whose filters are one role's, as
+ * that role: it may be a DBA who truncates.  Not as the owner of the table: a
+ * partition may belong to a DBA, and the filter's author to a service.  And
+ * under our search_path: who truncates cannot choose what the functions of a
+ * filter find.
  */
+static void
+add_relation_as(Deltas *deltas, Relation rel, Counting *counting)
+{
+	SqlScope	scope;
+	ListCell   *cell;
+
+	svc_sql_begin_restricted(&scope, OidIsValid(counting->filter_owner) ? counting->filter_owner
+							 : GetUserId());
+	MemoryContextSwitchTo(scope.cxt);
+	for_each_from(cell, deltas->counters, deltas->in_use)
+		if (((CounterDeltas *) lfirst(cell))->counter->filter_owner == counting->filter_owner)
+			prepare_filter(lfirst(cell));
+	visit_rows(deltas, rel, visit_source_row, counting);
+	svc_sql_end(&scope);
+}
+
+/* Count the rows of a table. */
 void
 delta_add_relation(Deltas *deltas, Relation rel, int sign)
 {
-	Oid			user;
-	int			context;
+	List	   *owners = NIL;
+	ListCell   *cell;
 
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(rel->rd_rel->relowner,
-						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	prepare_filters(deltas);
-	visit_rows(deltas, rel, visit_source_row, &sign);
-	SetUserIdAndSecContext(user, context);
+	for_each_from(cell, deltas->counters, deltas->in_use)
+		owners = list_append_unique_oid(owners,
+										((CounterDeltas *) lfirst(cell))->counter->filter_owner);
+	foreach(cell, owners)
+		add_relation_as(deltas, rel, &(Counting) {lfirst_oid(cell), sign});
 }
 
 /* Where a target keeps a counter */
 typedef struct Place
 {
 	AttrNumber	key;
+	Oid			key_type;
 	AttrNumber	counter;
 	Oid			type;			/* of the counter */
 } Place;
@@ -303,17 +344,9 @@ typedef struct Place
 static int64
 counter_value(Datum value, Oid type)
 {
-	switch (type)
-	{
-		case INT2OID:
-			return DatumGetInt16(value);
-		case INT4OID:
-			return DatumGetInt32(value);
-		case INT8OID:
-			return DatumGetInt64(value);
-		default:
-			return DatumGetInt64(DirectFunctionCall1(numeric_int8, value));
-	}
+	if (type == NUMERICOID)
+		value = DirectFunctionCall1(numeric_int8, value);
+	return DatumGetInt64(widen(value, type));
 }
 
 /* A target row: what it says now is taken off its key. */
@@ -327,7 +360,8 @@ visit_target_row(Deltas *deltas, TupleTableSlot *row, void *argument)
 	Datum		value = slot_getattr(row, place->counter, &no_value);
 
 	if (!no_key)
-		add_difference(deltas, list_nth(deltas->counters, deltas->in_use), key,
+		add_difference(deltas, list_nth(deltas->counters, deltas->in_use),
+					   widen(key, place->key_type),
 					   no_value ? 0 : -counter_value(value, place->type))->unset |= no_value;
 }
 
@@ -338,7 +372,9 @@ visit_target_row(Deltas *deltas, TupleTableSlot *row, void *argument)
 void
 delta_subtract_values(Deltas *deltas, Relation target, AttrNumber key, AttrNumber counter)
 {
-	Place		place = {key, counter, TupleDescAttr(RelationGetDescr(target), counter - 1)->atttypid};
+	TupleDesc	desc = RelationGetDescr(target);
+	Place		place = {key, getBaseType(TupleDescAttr(desc, key - 1)->atttypid),
+	counter, TupleDescAttr(desc, counter - 1)->atttypid};
 
 	visit_rows(deltas, target, visit_target_row, &place);
 }
@@ -451,7 +487,7 @@ apply_change(const Change *change)
 		Oid			types[2] = {INT8OID, counter->key_type};
 
 		counter->plan = SPI_prepare_cursor(counter->update, 2, types, CURSOR_OPT_GENERIC_PLAN);
-		if (!counter->plan || SPI_keepplan(counter->plan) != 0)
+		if (!counter->plan || (counter->keep_plan && SPI_keepplan(counter->plan) != 0))
 			elog(ERROR, "could not prepare %s", counter->update);
 	}
 	if (SPI_execute_plan(counter->plan, values, NULL, false, 0) != SPI_OK_UPDATE)

@@ -53,25 +53,27 @@ check_protocol(FunctionCallInfo fcinfo)
 				 errhint("svc.keep_updated_at makes one that does.")));
 }
 
-/* The time of this transaction as a value of a column's type. */
+/* The time of this transaction as a value of a column: of its type, and as precise as it is. */
 static Datum
-now_as(Oid type, Relation rel, const char *column)
+now_for(Relation rel, Form_pg_attribute column)
 {
 	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	Datum		typmod = Int32GetDatum(column->atttypmod);
 
-	switch (type)
+	switch (column->atttypid)
 	{
 		case TIMESTAMPTZOID:
-			return now;
+			return DirectFunctionCall2(timestamptz_scale, now, typmod);
 		case TIMESTAMPOID:
-			return DirectFunctionCall1(timestamptz_timestamp, now);
+			return DirectFunctionCall2(timestamp_scale,
+									   DirectFunctionCall1(timestamptz_timestamp, now), typmod);
 		case DATEOID:
 			return DirectFunctionCall1(timestamptz_date, now);
 		default:
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" of relation \"%s\" is of type %s", column,
-							RelationGetRelationName(rel), format_type_be(type)),
+					 errmsg("column \"%s\" of relation \"%s\" is of type %s", NameStr(column->attname),
+							RelationGetRelationName(rel), format_type_be(column->atttypid)),
 					 errdetail("update_updated_at_column() sets columns of type timestamptz, timestamp and date."),
 					 errtable(rel)));
 			return (Datum) 0;	/* keep compiler quiet */
@@ -97,7 +99,13 @@ updated_at_column(Relation rel, const char *column)
 
 		if (attribute->attisdropped || strcmp(NameStr(attribute->attname), column) != 0)
 			continue;
-		(void) now_as(attribute->atttypid, rel, column);
+		(void) now_for(rel, attribute);
+		if (attribute->attgenerated)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_COLUMN_DEFINITION),
+					 errmsg("column \"%s\" of relation \"%s\" is a generated column", column,
+							RelationGetRelationName(rel)),
+					 errtable(rel)));
 		return attribute->attnum;
 	}
 	ereport(ERROR,
@@ -116,7 +124,7 @@ add_column(UpdatedAt *u, Relation rel, const char *column)
 	AttrNumber	number = updated_at_column(rel, column);
 
 	u->columns[u->n] = number;
-	u->values[u->n] = now_as(TupleDescAttr(RelationGetDescr(rel), number - 1)->atttypid, rel, column);
+	u->values[u->n] = now_for(rel, TupleDescAttr(RelationGetDescr(rel), number - 1));
 	u->nulls[u->n] = false;
 	u->n++;
 }

@@ -336,11 +336,11 @@ triggers_of_column(Oid relation, RenameStmt *rename)
 static void
 follow_altered(Node *command, List *objects)
 {
-	RenameStmt *rename = (RenameStmt *) command;
+	RenameStmt *rename = svc_ddl_column_rename(command);
 	ListCell   *cell;
 	ListCell   *trigger;
 
-	if (!command || !IsA(command, RenameStmt) || rename->renameType != OBJECT_COLUMN || objects == NIL)
+	if (!rename || objects == NIL)
 		return;
 	foreach(cell, find_all_inheritors(((DdlObject *) linitial(objects))->object_id, NoLock, NULL))
 		foreach(trigger, triggers_of_column(lfirst_oid(cell), rename))

@@ -143,7 +143,7 @@ foreach my $how ('immediate', 'kill', 'terminate')
 		elsif ($how eq 'kill')
 		{
 			kill 9, $pid;
-			$node->wait_for_log(qr/server process \(PID $pid\) was terminated by signal 9/);
+			$node->wait_for_log(qr/\(PID $pid\) was terminated by signal 9/);
 			$node->stop('immediate', fail_ok => 1);
 			$node->start;
 		}
@@ -215,7 +215,8 @@ foreach my $round (1 .. 3)
 		push @workers, IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($db), '-f', $file ],
 			'>', \my $out, '2>', \my $err);
 	}
-	sleep(0.7 + rand(1.2));
+	$node->poll_query_until($db, "SELECT count(*) > 0 FROM svc.services WHERE service LIKE 'w$round%'");
+	sleep(0.5 + rand(1.2));
 	$node->stop('immediate');
 	$_->finish foreach @workers;
 	$node->start;

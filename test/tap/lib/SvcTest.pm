@@ -11,7 +11,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines);
+our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines
+  run_script run_checks dump_of);
 
 # Make and start a server that preloads the library, unless preload => 0.
 # conf: further settings; init: arguments of initdb.
@@ -98,6 +99,57 @@ sub allowed
 {
 	my ($node, $dbname, $statements, $name, %opt) = @_;
 	return check_outcomes($node, $dbname, [ map { ($_, '00000') } @$statements ], $name, %opt);
+}
+
+# Run a file with psql, as one does by hand: from anywhere, without options but
+# variables.  Returns its exit status, output and errors.
+sub run_script
+{
+	my ($node, $dbname, $file, %variables) = @_;
+	my $user = delete $variables{user};
+	my ($out, $err);
+	local $ENV{PGHOST} = $node->host;
+	local $ENV{PGPORT} = $node->port;
+	local $ENV{PGUSER} = $user if defined $user;
+
+	IPC::Run::run([ 'psql', '-X', '-d', $dbname, (map { ('-v', "$_=$variables{$_}") } sort keys %variables), '-f', $file ],
+		'<', \'', '>', \$out, '2>', \$err);
+	return ($? >> 8, $out, $err);
+}
+
+# Test a script that prints a plan and a line a check: all of them ran, as many
+# as expected, and none failed.
+sub run_checks
+{
+	my ($node, $dbname, $file, $expected, %variables) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($rc, $out, $err) = run_script($node, $dbname, $file, %variables);
+	my $passed = () = $out =~ /^ok - /mg;
+	my @failed = $out =~ /^(not ok - .*)$/mg;
+	my ($planned) = $out =~ /^1\.\.(\d+)$/m;
+	my ($name) = $file =~ m{([^/]+/[^/]+)$};
+
+	note("$name in $dbname: $passed checks passed, " . @failed . ' failed');
+	ok($rc == 0 && !@failed && $passed == $expected && ($planned // 0) == $expected,
+		"$name in $dbname: $expected checks");
+	diag($_) foreach @failed;
+	diag("status $rc, $passed checks passed, " . ($planned // 'none') . " planned, $expected expected\n$err")
+	  if $rc || $passed != $expected || ($planned // 0) != $expected;
+	return $passed;
+}
+
+# Everything in a database, to see whether something changed; but for positions
+# of sequences, which no rollback gives back
+sub dump_of
+{
+	my ($node, $dbname) = @_;
+	my ($out, $err) = ('', '');
+	local $ENV{PGHOST} = $node->host;
+	local $ENV{PGPORT} = $node->port;
+
+	IPC::Run::run([ 'pg_dump', $dbname ], '>', \$out, '2>', \$err) or die $err;
+	$out =~ s/^(\\(un)?restrict |SELECT pg_catalog\.setval).*$//mg;
+	return $out;
 }
 
 # The lines that a query prints

@@ -1,0 +1,360 @@
+/*
+ * counter_follow.c: counters when what they stand on is renamed, moved,
+ * attached, detached or dropped.
+ */
+#include "core/svc.h"
+
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "core/ddl.h"
+#include "core/extension.h"
+#include "core/relation.h"
+#include "core/sql.h"
+#include "nodes/parsenodes.h"
+#include "tcop/utility.h"
+#include "upkeep/count_filter.h"
+#include "upkeep/count_trigger.h"
+#include "upkeep/counter.h"
+#include "upkeep/upkeep.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+/* Make the triggers of the sources of some counters again. */
+static void
+remake_triggers(SqlScope *scope, List *rows)
+{
+	List	   *sources = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rows)
+		sources = list_append_unique_oid(sources, ((CounterRow *) lfirst(cell))->source);
+	foreach(cell, sources)
+		counter_make_triggers(scope, lfirst_oid(cell));
+}
+
+/* Write a column's new name where counters of a source use it. */
+static void
+rename_source_column(SqlScope *scope, Oid source, const char *before, const char *after)
+{
+	Relation	rel = relation_open(source, NoLock);
+	ListCell   *cell;
+
+	svc_sql("UPDATE svc.counter SET source_key = $3 WHERE source = $1 AND source_key = $2",
+			sql_oid(source), sql_name(before), sql_name(after));
+	foreach(cell, counter_select(scope, "source = ANY ($1) AND filter IS NOT NULL",
+								  list_make1_oid(source)))
+	{
+		CounterRow *row = lfirst(cell);
+
+		svc_sql("UPDATE svc.counter SET filter = $3,"
+				"       filter_columns = pg_catalog.array_replace(filter_columns, $4, $5)"
+				" WHERE target = $1 AND counter = $2",
+				sql_oid(row->target), sql_name(row->names.counter),
+				sql_text(count_filter_rename(rel, row->names.filter, before, after)),
+				sql_name(before), sql_name(after));
+	}
+	relation_close(rel, NoLock);
+}
+
+/* A column of a relation was renamed. */
+static void
+follow_column_rename(SqlScope *scope, Oid relation, RenameStmt *rename)
+{
+	svc_sql("UPDATE svc.counter"
+			"   SET target_key = CASE target_key WHEN $2 THEN $3 ELSE target_key END,"
+			"       counter = CASE counter WHEN $2 THEN $3 ELSE counter END"
+			" WHERE target = $1 AND $2 IN (target_key, counter)",
+			sql_oid(relation), sql_name(rename->subname), sql_name(rename->newname));
+	rename_source_column(scope, relation, rename->subname, rename->newname);
+}
+
+/* A relation, one of its columns, or its schema got another name or place. */
+static void
+follow_rename(SqlScope *scope, Node *command, List *objects)
+{
+	List	   *rows;
+	List	   *relations = svc_ddl_relations(objects);
+	RenameStmt *rename = IsA(command, RenameStmt) ? (RenameStmt *) command : NULL;
+	bool		of_column = rename && rename->renameType == OBJECT_COLUMN && relations != NIL;
+	ListCell   *cell;
+
+	/* the column has the new name in partitions and children, too */
+	if (of_column)
+		relations = find_all_inheritors(linitial_oid(relations), NoLock, NULL);
+	if (rename && rename->renameType == OBJECT_SCHEMA)
+		rows = counter_select(scope, psprintf("target IN (SELECT c.oid FROM pg_catalog.pg_class c"
+											   " WHERE c.relnamespace = %u) OR source = ANY ($1)",
+											   get_namespace_oid(rename->newname, false)), NIL);
+	else
+		rows = counter_select(scope, "target = ANY ($1) OR source = ANY ($1)", relations);
+	if (rows == NIL)
+		return;
+	if (of_column)
+		foreach(cell, relations)
+			follow_column_rename(scope, lfirst_oid(cell), rename);
+	remake_triggers(scope, rows);
+}
+
+/* A table that an ALTER TABLE brought into others, and took out of others */
+typedef struct Move
+{
+	Oid			child;
+	List	   *arrived;		/* parents */
+	List	   *departed;		/* former parents */
+} Move;
+
+/* One part of a moved table, with the counters that it counts for from now on, and no more */
+typedef struct MovedPart
+{
+	Oid			relation;
+	List	   *gained;			/* of CounterRow */
+	List	   *lost;
+} MovedPart;
+
+/*
+ * What a move means for the child or one of its parts.  There may be other
+ * ways from it to the same source: then nothing changes.
+ */
+static MovedPart *
+moved_part(SqlScope *scope, const Move *move, Oid relation)
+{
+	MovedPart  *part = palloc(sizeof(MovedPart));
+	List	   *after = counter_ancestry(relation, InvalidOid, NIL);
+	List	   *before = counter_ancestry(relation, move->child, move->arrived);
+	ListCell   *cell;
+
+	foreach(cell, move->departed)
+		before = list_concat_unique_oid(before,
+										counter_ancestry(lfirst_oid(cell), InvalidOid, NIL));
+	part->relation = relation;
+	part->gained = counter_select(scope, "source = ANY ($1)", list_difference_oid(after, before));
+	part->lost = counter_select(scope, "source = ANY ($1)", list_difference_oid(before, after));
+	return part;
+}
+
+/* Say that a source became a part of something, by which its rows can be changed unseen. */
+static void
+warn_of_hidden_source(SqlScope *scope, const Move *move)
+{
+	ListCell   *cell;
+
+	foreach(cell, counter_select(scope, "source = ANY ($1)", list_make1_oid(move->child)))
+	{
+		CounterRow *row = lfirst(cell);
+
+		ereport(WARNING,
+				(errmsg("counter \"%s\" of %s does not count what statements on %s change",
+						row->names.counter, row->names.target,
+						svc_quote_relation(linitial_oid(move->arrived))),
+				 errdetail("They change rows of its source %s, but fire triggers of the table that they name.",
+						   svc_quote_relation(move->child)),
+				 errhint("End it with SELECT svc.drop_count(%s, %s), or count rows of the whole table with svc.keep_count.",
+						 quote_literal_cstr(row->names.target),
+						 quote_literal_cstr(row->names.counter))));
+	}
+}
+
+/* Make the triggers of a moved table, and find out what its parts count for; NIL: nothing. */
+static List *
+follow_moved_triggers(const Move *move)
+{
+	List	   *parts = NIL;
+	bool		matters = false;
+	ListCell   *cell;
+	SqlScope	scope;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	if (move->arrived != NIL)
+		warn_of_hidden_source(&scope, move);
+	foreach(cell, find_all_inheritors(move->child, NoLock, NULL))
+	{
+		MovedPart  *part = moved_part(&scope, move, lfirst_oid(cell));
+		MemoryContext old = MemoryContextSwitchTo(scope.cxt);
+
+		matters |= part->gained != NIL || part->lost != NIL;
+		parts = lappend(parts, memcpy(palloc(sizeof(MovedPart)), part, sizeof(MovedPart)));
+		MemoryContextSwitchTo(old);
+	}
+	if (matters)
+		counter_make_triggers(&scope, move->child);
+	svc_sql_end(&scope);
+	return matters ? parts : NIL;
+}
+
+/* A table became part of others, or is none any more: its rows count there, or no longer. */
+static void
+follow_move(const Move *move)
+{
+	List	   *parts = follow_moved_triggers(move);
+	Deltas	   *deltas;
+	ListCell   *cell;
+
+	if (parts == NIL)
+		return;
+	deltas = delta_begin();
+	foreach(cell, parts)
+	{
+		MovedPart  *part = lfirst(cell);
+
+		if (isOtherTempNamespace(get_rel_namespace(part->relation)))
+			continue;
+		counter_count_relation(deltas, part->relation, part->gained, 1);
+		counter_count_relation(deltas, part->relation, part->lost, -1);
+	}
+	(void) delta_apply(deltas);
+}
+
+/* Follow the parts of an ALTER TABLE that move tables in and out of others. */
+static void
+follow_alter_table(AlterTableStmt *stmt, Oid relation)
+{
+	Move		move = {relation, NIL, NIL};
+	ListCell   *cell;
+
+	foreach(cell, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, cell);
+
+		switch (cmd->subtype)
+		{
+			case AT_AttachPartition:
+				move.child = svc_ddl_named_table(cmd);
+				move.arrived = list_make1_oid(relation);
+				break;
+			case AT_DetachPartition:
+				move.child = svc_ddl_named_table(cmd);
+				move.departed = list_make1_oid(relation);
+				break;
+			case AT_AddInherit:
+				move.arrived = lappend_oid(move.arrived, svc_ddl_named_table(cmd));
+				break;
+			case AT_DropInherit:
+				move.departed = lappend_oid(move.departed, svc_ddl_named_table(cmd));
+				break;
+			default:
+				break;
+		}
+	}
+	if (OidIsValid(move.child) && (move.arrived != NIL || move.departed != NIL))
+		follow_move(&move);
+}
+
+/* Tables that were made as part of others: they are empty. */
+static void
+follow_created(List *objects)
+{
+	ListCell   *cell;
+	SqlScope	scope;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	foreach(cell, objects)
+	{
+		DdlObject  *object = lfirst(cell);
+
+		if (object->class_id == RelationRelationId &&
+			(strcmp(object->tag, "CREATE TABLE") == 0 ||
+			 strcmp(object->tag, "CREATE FOREIGN TABLE") == 0) &&
+			counter_select(&scope, "source = ANY ($1)",
+						   counter_ancestry(object->object_id, InvalidOid, NIL)) != NIL)
+			counter_make_triggers(&scope, object->object_id);
+	}
+	svc_sql_end(&scope);
+}
+
+/*
+ * The table that an ALTER TABLE altered.  It is not always the first object:
+ * sequences of new columns come before it.
+ */
+Oid
+svc_ddl_altered_table(AlterTableStmt *stmt, List *objects)
+{
+	const char *tag = CreateCommandName((Node *) stmt);
+	ListCell   *cell;
+
+	foreach(cell, objects)
+	{
+		DdlObject  *object = lfirst(cell);
+
+		if (object->class_id == RelationRelationId && strcmp(object->tag, tag) == 0)
+			return object->object_id;
+	}
+	return InvalidOid;
+}
+
+/* Keep counters in step with what was made and altered. */
+static void
+follow_altered(Node *command, List *objects)
+{
+	SqlScope	scope;
+
+	if (!command || objects == NIL || !svc_catalog_mentions("counter", 0, NIL))
+		return;
+	if (IsA(command, RenameStmt) || IsA(command, AlterObjectSchemaStmt))
+	{
+		svc_sql_begin(&scope, svc_extension_owner());
+		follow_rename(&scope, command, objects);
+		svc_sql_end(&scope);
+	}
+	else if (IsA(command, AlterTableStmt))
+		follow_alter_table((AlterTableStmt *) command,
+						   svc_ddl_altered_table((AlterTableStmt *) command, objects));
+	else
+		follow_created(objects);
+}
+
+/* Counters of which a table or a column is gone. */
+#define DROPPED_COUNTERS \
+	"(source = ANY ($1) OR target = ANY ($1)) AND (" \
+	"  EXISTS (SELECT 1 FROM pg_catalog.unnest(filter_columns || source_key) k" \
+	"           WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a" \
+	"                              WHERE a.attrelid = source AND a.attname = k))" \
+	"  OR EXISTS (SELECT 1 FROM pg_catalog.unnest(ARRAY[target_key, counter]) k" \
+	"              WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a" \
+	"                                 WHERE a.attrelid = target AND a.attname = k)))"
+
+/*
+ * Forget counters that lost their source, their target, or a column: statements
+ * on what is left must go on.
+ */
+static void
+follow_dropped(List *objects)
+{
+	List	   *relations = svc_ddl_relations(objects);
+	List	   *rows;
+	ListCell   *cell;
+	SqlScope	scope;
+
+	if (!svc_catalog_mentions("counter", COL_TARGET, relations) &&
+		!svc_catalog_mentions("counter", COL_SOURCE, relations))
+		return;
+	svc_sql_begin(&scope, svc_extension_owner());
+	rows = counter_select(&scope, DROPPED_COUNTERS, relations);
+	foreach(cell, rows)
+	{
+		CounterRow *row = lfirst(cell);
+
+		svc_sql("DELETE FROM svc.counter WHERE target = $1 AND counter = $2",
+				sql_oid(row->target), sql_name(row->names.counter));
+		if (get_rel_name(row->target) && get_rel_name(row->source))
+			ereport(WARNING,
+					(errmsg("counter \"%s\" of %s is not kept any more: a column that it needs was dropped",
+							row->names.counter, row->names.target)));
+	}
+	remake_triggers(&scope, rows);
+	svc_sql_end(&scope);
+}
+
+static const DdlHandler counter_ddl = {
+	.follow_altered = follow_altered,
+	.follow_dropped = follow_dropped
+};
+
+/* What counters do when the library is loaded. */
+void
+CounterInit(void)
+{
+	CountTriggerInit();
+	svc_register_ddl_handler(&counter_ddl);
+}

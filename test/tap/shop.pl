@@ -1,0 +1,126 @@
+# examples/shop is what people see first: it must install, run and check itself
+# as its README says, also a second time under other names, and each of its init
+# files must run alone, as its service's own user runs it.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SvcTest;
+use Test::More;
+
+my $checks = 113;
+my $node = new_server('main', conf => "jit = off\n");
+my $shop = "$FindBin::RealBin/../../examples/shop";
+my ($rc, $out, $err);
+
+sub roles
+{
+	return join("\n", lines($node, 'postgres', 'SELECT oid, rolname FROM pg_roles ORDER BY oid'));
+}
+
+# As the README says
+my $roles = roles();
+$node->safe_psql('postgres', "CREATE DATABASE $_") foreach 'shop', 'shop2', 'shop3';
+($rc, $out, $err) = run_script($node, 'shop', "$shop/install.sql");
+is($rc, 0, 'install.sql');
+is($out . $err, '', 'without a word');
+my $before = dump_of($node, 'shop');
+
+# The tour also tries what must be refused
+my @refusals = (
+	qr/permission denied for schema product/, qr/permission denied for view products/, qr/permission denied to set role/,
+	qr/permission denied for schema auth/, qr/violates check constraint "promo_codes_usage_limit_check"/,
+	qr/cannot drop service "review"/);
+sub tour
+{
+	my ($dbname, %variables) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	($rc, $out, $err) = run_script($node, $dbname, "$shop/tour.sql", %variables);
+	my @errors = $err =~ /ERROR:  (.*)/g;
+	is($rc, 0, "tour.sql in $dbname");
+	is(scalar @errors, scalar @refusals, 'is refused what it should be');
+	like($errors[$_] // '', $refusals[$_], 'in the right order') foreach 0 .. $#refusals;
+	my $lines = () = $out =~ /\S.*\n/g;
+	cmp_ok($lines, '>=', 50, "and shows $lines lines");
+	return;
+}
+tour('shop');
+run_checks($node, 'shop', "$shop/test.sql", $checks);
+same_text(dump_of($node, 'shop'), $before, 'both change nothing');
+
+# Again: in the same database, and in another one, nothing happens; under other
+# names it is a shop of its own
+($rc, $out, $err) = run_script($node, 'shop', "$shop/install.sql");
+is($rc, 3, 'install.sql stops where the shop is already');
+like($err, qr/ERROR:  service "auth" already exists/, 'and says so');
+same_text(dump_of($node, 'shop'), $before, 'and changes nothing');
+my $roles_before = roles();
+($rc, $out, $err) = run_script($node, 'shop2', "$shop/install.sql");
+is($rc, 3, 'install.sql stops where roles are taken');
+like($err, qr/ERROR:  role "auth_owner" already exists\n.*HINT:  .*role_prefix/s, 'and says so');
+rows($node, 'shop2', "SELECT count(*) FROM pg_namespace WHERE nspname IN ('svc', 'auth', 'cart')", '0', 'and leaves nothing');
+is(roles(), $roles_before, 'no roles either');
+($rc, $out, $err) = run_script($node, 'shop2', "$shop/install.sql", prefix => 'staging_');
+is($rc . $err, '0', 'install.sql with a prefix');
+run_checks($node, 'shop2', "$shop/test.sql", $checks, prefix => 'staging_');
+tour('shop2', prefix => 'staging_');
+run_checks($node, 'shop', "$shop/test.sql", $checks);
+
+# test.sql finds what is wrong
+my @wrong = (
+	'GRANT SELECT ON auth.users TO cart_reader' => 'REVOKE SELECT ON auth.users FROM cart_reader',
+	'ALTER TABLE cart.cart_items DISABLE TRIGGER ALL' => 'ALTER TABLE cart.cart_items ENABLE TRIGGER ALL',
+	'UPDATE promotion.promo_codes SET usage_count = 0' => "SELECT svc.recount('promotion.promo_codes')");
+while (my ($wrong, $right) = splice @wrong, 0, 2)
+{
+	$node->safe_psql('shop', $wrong);
+	my $failures = () = (run_script($node, 'shop', "$shop/test.sql"))[1] =~ /^not ok/mg;
+	cmp_ok($failures, '>', 0, "test.sql notices: $wrong");
+	$node->safe_psql('shop', $right);
+}
+run_checks($node, 'shop', "$shop/test.sql", $checks);
+
+# Rid of it, as the README says
+my ($end) = slurp_file("$shop/README.md") =~ /To be rid of it.*?\n\n(.*?)\n\n/s;
+foreach my $dbname ('shop', 'shop2')
+{
+	$node->safe_psql($dbname, $end);
+	rows($node, $dbname, "SELECT count(*) FROM svc.services", '0', "$dbname is gone");
+	rows($node, $dbname, "SELECT string_agg(nspname, ' ') FROM pg_namespace WHERE nspname !~ '^(pg_|svc|information_schema|public)'", '', 'with its schemas');
+}
+is(roles(), $roles, 'with all roles');
+
+# Each init file alone, in a database of its own, by its service's login
+my $tables = 0;
+foreach my $file (sort glob "$shop/init/*.sql")
+{
+	my ($service) = $file =~ m{/(\w+)_db_init\.sql$};
+
+	$node->safe_psql('postgres', "CREATE DATABASE ${service}_db");
+	$node->safe_psql("${service}_db", "CREATE EXTENSION svc_ownership; SELECT svc.create_service('$service', schema => '$service', login => '${service}_user', login_level => 'owner')");
+	($rc, $out, $err) = run_script($node, "${service}_db", $file, ON_ERROR_STOP => 1, user => "${service}_user");
+	is($rc . $err, '0', "$service alone");
+	my $n = one($node, "${service}_db", "SELECT count(*) FROM svc.tables WHERE service = '$service'");
+	rows($node, "${service}_db", "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = '$service'::regnamespace AND relowner = '${service}_owner'::regrole",
+		$n, "its $n tables belong to it");
+	rows($node, "${service}_db", 'SELECT count(*) FROM svc.check_grants()', '0', 'with all rights');
+	rows($node, "${service}_db", "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace", '0', 'and nothing is anywhere else');
+	rows($node, "${service}_db", "SELECT count(*) > 0 FROM pg_trigger WHERE tgfoid = 'svc_triggers.update_updated_at_column()'::regprocedure", 't', 'its triggers call the function of svc_triggers');
+	$tables += $n;
+	# and once more: an error, not a second set of tables
+	($rc, $out, $err) = run_script($node, "${service}_db", $file, ON_ERROR_STOP => 1, user => "${service}_user");
+	is($rc, 3, 'a second time it stops');
+	like($err, qr/ERROR:  relation ".*" already exists/, 'at the first table');
+	rows($node, "${service}_db", "SELECT count(*) FROM svc.tables", $n, 'and has made none');
+}
+note("$tables tables of services that run alone");
+is($tables, 22, 'all tables of the README');
+
+$node->stop;
+done_testing();

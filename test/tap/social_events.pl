@@ -1,0 +1,108 @@
+# examples/social-events in two deployments, services in schemas and logical
+# services in a monolith, in one cluster: both check themselves, both have the
+# same tables, and each service's file runs alone in a database of its own.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SvcTest;
+use Test::More;
+
+my $checks = 133;
+my $node = new_server('main', conf => "jit = off\n");
+my $example = "$FindBin::RealBin/../../examples/social-events";
+my ($rc, $out, $err);
+
+my $missing = one($node, 'postgres', <<'SQL');
+SELECT string_agg(n, ' and ') FROM unnest('{postgis,uuid-ossp}'::text[]) n
+ WHERE NOT EXISTS (SELECT 1 FROM pg_available_extensions e WHERE e.name = n)
+SQL
+if ($missing ne '')
+{
+	$node->stop;
+	plan skip_all => "social-events needs $missing, which this server does not have";
+}
+
+my %deployment = (anigmaa => 'schemas', anigmaa_monolith => 'monolith');
+foreach my $dbname (sort keys %deployment)
+{
+	$node->safe_psql('postgres', "CREATE DATABASE $dbname");
+	($rc, $out, $err) = run_script($node, $dbname, "$example/$deployment{$dbname}.sql");
+	is($rc . $out . $err, '0', "$deployment{$dbname}.sql without a word");
+}
+
+# After the other one is there, so that both fit into one cluster
+foreach my $dbname (sort keys %deployment)
+{
+	my $before = dump_of($node, $dbname);
+	run_checks($node, $dbname, "$example/test.sql", $checks, deployment => $deployment{$dbname});
+	same_text(dump_of($node, $dbname), $before, 'which change nothing');
+	($rc, $out, $err) = run_script($node, $dbname, "$example/$deployment{$dbname}.sql");
+	is($rc, 3, 'a second time it stops');
+	like($err, qr/ERROR:  (service|role|relation) ".*" already exists/, 'and says why');
+	same_text(dump_of($node, $dbname), $before, 'and nothing changes');
+}
+
+# The services' files and the migrations make the same tables
+my @columns = map { (run_script($node, $_, "$example/columns.sql"))[1] } sort keys %deployment;
+my $lines = () = $columns[0] =~ /\n/g;
+note("columns.sql prints $lines lines");
+cmp_ok($lines, '>=', 200, 'columns.sql prints every column, constraint and index');
+same_text($columns[1], $columns[0], 'and the same in both deployments');
+$node->safe_psql('anigmaa_monolith', 'ALTER TABLE posts ADD COLUMN one_more int');
+isnt((run_script($node, 'anigmaa_monolith', "$example/columns.sql"))[1], $columns[0], 'it would see one column more');
+$node->safe_psql('anigmaa_monolith', 'ALTER TABLE posts DROP COLUMN one_more');
+
+# A second copy under other names
+$node->safe_psql('postgres', "CREATE DATABASE anigmaa2");
+($rc, $out, $err) = run_script($node, 'anigmaa2', "$example/schemas.sql");
+is($rc, 3, 'where roles are taken it stops');
+rows($node, 'anigmaa2', "SELECT count(*) FROM pg_extension WHERE extname <> 'plpgsql'", '0', 'and leaves nothing');
+($rc, $out, $err) = run_script($node, 'anigmaa2', "$example/schemas.sql", prefix => 'staging_');
+is($rc . $err, '0', 'with a prefix it runs');
+run_checks($node, 'anigmaa2', "$example/test.sql", $checks, deployment => 'schemas', prefix => 'staging_');
+
+# Each service's file alone, in a database of its own, by its service's login
+my $tables = 0;
+foreach my $file (sort glob "$example/db/services/*.sql")
+{
+	my ($service) = $file =~ m{/(\w+)_service_db\.sql$};
+	my $dbname = "${service}_alone";
+
+	$node->safe_psql('postgres', "CREATE DATABASE $dbname");
+	$node->safe_psql($dbname, "CREATE EXTENSION svc_ownership; SELECT svc.create_service('$service', schema => '${service}_service', role_prefix => 'alone_$service', login => 'alone_$service', login_level => 'owner', extensions => '{uuid-ossp,postgis}')");
+	($rc, $out, $err) = run_script($node, $dbname, $file, ON_ERROR_STOP => 1, user => "alone_$service");
+	is($rc, 0, "$service alone");
+	unlike($err, qr/ERROR|WARNING/, 'without errors');
+	my $n = one($node, $dbname, "SELECT count(*) FROM svc.tables WHERE service = '$service'");
+	rows($node, $dbname, "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = '${service}_service'::regnamespace AND relowner = 'alone_${service}_owner'::regrole",
+		$n, "its $n tables belong to it");
+	rows($node, $dbname, 'SELECT count(*) FROM svc.check_grants()', '0', 'with all rights');
+
+	# what it has is what it has among the others
+	($rc, my $alone) = run_script($node, $dbname, "$example/columns.sql");
+	my %among = map { $_ => 1 } split /\n/, $columns[0];
+	my @more = grep { !$among{$_} } split /\n/, $alone;
+	is(scalar @more, 0, 'the same as among the others');
+	diag($_) foreach @more;
+	$tables += $n;
+}
+note("$tables tables of services that run alone");
+is($tables, 20, 'all tables of the README');
+
+# and by a superuser, in public, as one tries a file
+$node->safe_psql('postgres', "CREATE DATABASE plain");
+$node->safe_psql('plain', "CREATE EXTENSION svc_ownership; ALTER DATABASE plain SET search_path = public, svc_triggers");
+foreach my $file (reverse sort glob "$example/db/services/*.sql")
+{
+	($rc, $out, $err) = run_script($node, 'plain', $file, ON_ERROR_STOP => 1);
+	is($rc, 0, "$1 in public") if $file =~ m{([^/]+)$};
+}
+
+$node->stop;
+done_testing();
