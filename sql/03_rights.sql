@@ -232,6 +232,30 @@ SELECT svc.alter_service('regress_a', team => 'x');
 RESET ROLE;
 SELECT * FROM svc.check_grants();
 SELECT role, kind, level FROM svc.member WHERE service = 'regress_d' ORDER BY 1;
+-- an owner drops only roles that DROP ROLE would let him drop (since 16 that needs ADMIN OPTION)
+CREATE FUNCTION pg_temp.refused(statement text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RAISE SQLSTATE 'UNDO1';
+EXCEPTION
+    WHEN insufficient_privilege THEN RETURN true;
+    WHEN OTHERS THEN RETURN false;
+END $$;
+CREATE ROLE regress_maker CREATEROLE;
+CREATE ROLE regress_admin;
+SELECT svc.grant_role('regress_d', 'regress_maker', 'owner'), svc.grant_role('regress_d', 'regress_admin', 'owner');
+GRANT regress_d_owner, regress_d_writer, regress_d_reader, regress_d_user TO regress_admin WITH ADMIN OPTION;
+SET ROLE regress_maker;
+SELECT pg_temp.refused('DROP ROLE regress_d_reader') = pg_temp.refused('SELECT svc.drop_service(''regress_d'', drop_objects => true)') AS as_drop_role,
+       pg_temp.refused('SELECT svc.drop_service(''regress_d'')') AS keeping_them;
+RESET ROLE;
+SET ROLE regress_admin;
+SELECT svc.drop_service('regress_d', drop_objects => true);
+RESET ROLE;
+SELECT svc.revoke_role('regress_d', 'regress_maker'), svc.revoke_role('regress_d', 'regress_admin');
+REVOKE regress_d_user FROM regress_admin;
+DROP ROLE regress_maker, regress_admin;
+
 -- extensions that the caller may not create: only those that a superuser lists
 SET svc_ownership.provision_extensions = '';
 SET ROLE regress_dba;

@@ -806,13 +806,16 @@ made_roles(const Service *service)
 	return roles;
 }
 
-/* Could the caller drop a role of a service that it owns by itself? */
+/*
+ * Could the caller drop a role of a service that it owns by itself?  DROP ROLE
+ * asks for CREATEROLE, and since 16 for ADMIN OPTION on the role besides.
+ */
 static bool
 may_drop_role(Oid caller, Oid role)
 {
 	if (superuser_arg(role))
 		return superuser_arg(caller);
-	return svc_may_administer_role(caller, role) || has_createrole_privilege(caller);
+	return has_createrole_privilege(caller) && svc_may_administer_role(caller, role);
 }
 
 /* Refuse callers who could not drop the roles by themselves. */
@@ -825,7 +828,8 @@ check_may_drop_roles(Oid caller, List *roles)
 		if (!may_drop_role(caller, lfirst_oid(cell)))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("permission denied to drop role \"%s\"", svc_role_name(lfirst_oid(cell)))));
+					 errmsg("permission denied to drop role \"%s\"", svc_role_name(lfirst_oid(cell))),
+					 errhint("Leave drop_objects away to keep the roles, or ask a superuser.")));
 }
 
 /* Drop the schemas of a service, as far as they were made for it. */
