@@ -147,6 +147,63 @@ SELECT nspowner::regrole, (SELECT relowner::regrole FROM pg_class WHERE oid = 'r
 SELECT count(*) FROM svc.check_grants();
 SELECT pg_has_role('regress_auth_owner', 'regress_auth_writer', 'MEMBER') AS old_owner_is_out;
 
+-- a name to which contracts were granted in advance is not taken by an owner, but by a superuser
+SELECT svc.create_service('regress_p', schema => 'regress_p');
+SELECT svc.create_service('regress_q', schema => 'regress_q');
+CREATE TABLE regress_p.t (id int PRIMARY KEY);
+SELECT svc.publish('regress_p', 't', 'regress_p.t');
+SELECT svc.grant_contract('regress_p', 'regress_promised'), svc.grant_contract('regress_p', 'regress_promised', 't');
+SELECT svc.grant_contract('regress_p', 'regress_q', 't');
+SELECT svc.grant_contract('regress_q', 'regress_promised');
+SET ROLE regress_q_owner;
+SELECT svc.alter_service('regress_q', new_name => 'regress_promised');
+RESET ROLE;
+SELECT svc.alter_service('regress_q', new_name => 'regress_promised');
+SELECT service, entity, consumer FROM svc.consumers WHERE service IN ('regress_p', 'regress_promised') ORDER BY 1, 2;
+SELECT has_table_privilege('regress_q_reader', 'regress_p_api.t', 'SELECT') AS reads;
+SELECT * FROM svc.check_grants() WHERE service IN ('regress_p', 'regress_promised');
+SELECT svc.drop_service('regress_promised', drop_objects => true);
+SELECT svc.drop_service('regress_p', drop_objects => true);
+
+-- everything that can have an owner goes along, and what goes with something else is left to it
+SELECT svc.create_service('regress_all', schema => 'regress "all"', login => 'regress_all_user', login_level => 'owner');
+SET ROLE regress_all_owner;
+SET search_path = 'regress "all"';
+CREATE TABLE t (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, x text);
+CREATE TABLE p (id serial, n int) PARTITION BY LIST (n);
+CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1);
+CREATE STATISTICS st ON id, n FROM t;
+CREATE SEQUENCE s;
+CREATE VIEW v AS SELECT id FROM t;
+CREATE MATERIALIZED VIEW m AS SELECT id FROM t;
+CREATE TYPE mood AS ENUM ('ok');
+CREATE TYPE pair AS (a int, b int);
+CREATE TYPE floats AS RANGE (subtype = float8);
+CREATE DOMAIN positive AS int CHECK (VALUE > 0);
+CREATE FUNCTION f(a int, b text) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE PROCEDURE pr(a int) LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION plus(a int) RETURNS int LANGUAGE sql AS 'SELECT a + 1';
+CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int);
+CREATE AGGREGATE counted(*) (SFUNC = plus, STYPE = int);
+CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq);
+CREATE COLLATION c (LOCALE = 'C');
+CREATE TEXT SEARCH CONFIGURATION conf (COPY = pg_catalog.simple);
+CREATE TEXT SEARCH DICTIONARY dict (TEMPLATE = pg_catalog.simple);
+CREATE CONVERSION conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+RESET search_path;
+RESET ROLE;
+CREATE ROLE regress_all_boss;
+SELECT svc.alter_service('regress_all', owner => 'regress_all_boss');
+SELECT pg_describe_object(classid, objid, objsubid) FROM pg_shdepend
+ WHERE refobjid = 'regress_all_owner'::regrole AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database());
+SELECT DISTINCT c.relowner::regrole FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'regress "all"';
+SELECT * FROM svc.check_grants();
+SELECT item, state, detail FROM svc.status() WHERE item = 'service regress_all';
+SET client_min_messages = warning;
+SELECT svc.drop_service('regress_all', drop_objects => true);
+RESET client_min_messages;
+DROP ROLE regress_all_boss, regress_all_owner;
+
 -- what the name of a role or schema is does not matter
 ALTER ROLE regress_new_owner RENAME TO regress_newer_owner;
 ALTER SCHEMA regress_auth RENAME TO regress_people;
@@ -195,6 +252,63 @@ SELECT count(*) FROM pg_roles WHERE rolname LIKE 'regress_gone%';
 SELECT svc.drop_service('regress_old', drop_objects => true);
 SELECT rolname FROM pg_roles WHERE rolname LIKE 'regress\_old%';
 SELECT nspname FROM pg_namespace WHERE nspname = 'regress_old';
+
+-- schemas of others that have the name of a contract's: not the service's, whatever is called
+CREATE SCHEMA regress_bill_api;
+SELECT svc.create_service('regress_bill');
+SELECT svc.create_service('regress_shop', schema => 'regress_shop');
+SELECT svc.alter_service('regress_shop', new_name => 'regress_bill');
+CREATE SCHEMA regress_shop_api;
+CREATE TABLE regress_shop_api.t (id int PRIMARY KEY);
+SELECT svc.owner_of('regress_shop_api.t');
+CREATE ROLE regress_reader;
+SELECT svc.grant_role('regress_shop', 'regress_reader', 'reader');
+SELECT has_schema_privilege('regress_shop_owner', 'regress_shop_api', 'CREATE') AS creates,
+       has_schema_privilege('regress_shop_reader', 'regress_shop_api', 'USAGE') AS looks;
+SELECT item, state, replace(detail, quote_ident(CURRENT_USER), 'dba') AS detail, hint FROM svc.status() WHERE item = 'service regress_shop';
+SELECT svc.alter_service('regress_shop', new_name => 'regress_store');
+SELECT svc.alter_service('regress_store', new_name => 'regress_shop');
+ALTER SCHEMA regress_shop_api RENAME TO regress_other_api;
+SELECT svc.alter_service('regress_store', new_name => 'regress_shop');
+ALTER SCHEMA regress_other_api RENAME TO regress_shop_api;
+SELECT svc.drop_service('regress_shop', drop_objects => true);
+SELECT nspname FROM pg_namespace WHERE nspname IN ('regress_bill_api', 'regress_shop', 'regress_shop_api', 'regress_store_api') ORDER BY 1;
+-- one that is the owner role's is the service's
+ALTER SCHEMA regress_bill_api OWNER TO regress_reader;
+SELECT svc.create_service('regress_bill', owner => 'regress_reader', adopt => true);
+SELECT svc.alter_service('regress_bill', new_name => 'regress_bills');
+SELECT svc.drop_service('regress_bills', drop_objects => true);
+DROP SCHEMA regress_shop_api CASCADE;
+
+-- a schema that was dropped, and made again by somebody else, is not the service's
+SELECT svc.create_service('regress_shop', schema => 'regress_shop');
+CREATE SCHEMA regress_adopted;
+SELECT svc.create_service('regress_adopted', schema => 'regress_adopted', adopt => true);
+DROP SCHEMA regress_shop, regress_adopted;
+CREATE SCHEMA regress_shop;
+CREATE TABLE regress_shop.t (id int PRIMARY KEY);
+CREATE SCHEMA regress_adopted;
+CREATE TABLE regress_adopted.t (id int PRIMARY KEY);
+SELECT svc.owner_of('regress_shop.t'), svc.owner_of('regress_adopted.t');
+SELECT svc.grant_role('regress_shop', 'regress_reader', 'reader'), svc.grant_role('regress_adopted', 'regress_reader', 'reader');
+SELECT has_table_privilege('regress_reader', 'regress_shop.t', 'SELECT') AS reads, has_table_privilege('regress_reader', 'regress_adopted.t', 'SELECT') AS reads_adopted;
+SELECT item, state, replace(detail, quote_ident(CURRENT_USER), 'dba') AS detail, hint FROM svc.status() WHERE item IN ('service regress_shop', 'service regress_adopted');
+SELECT svc.create_service('x', schema => 'regress_shop', adopt => true);
+-- it comes, and goes, with its owner
+ALTER SCHEMA regress_shop OWNER TO regress_shop_owner;
+SELECT svc.owner_of('regress_shop.t');
+SELECT has_table_privilege('regress_reader', 'regress_shop.t', 'SELECT') AS reads;
+SELECT * FROM svc.check_grants() WHERE service = 'regress_shop';
+ALTER SCHEMA regress_shop OWNER TO CURRENT_USER;
+SELECT svc.owner_of('regress_shop.t');
+ALTER SCHEMA regress_shop RENAME TO regress_somewhere;
+SELECT service, schema FROM svc.services WHERE service = 'regress_shop';
+ALTER SCHEMA regress_somewhere RENAME TO regress_shop;
+SELECT svc.drop_service('regress_shop', drop_objects => true);
+SELECT svc.drop_service('regress_adopted', drop_objects => true);
+SELECT svc.owner_of('regress_shop.t');
+DROP SCHEMA regress_shop, regress_adopted CASCADE;
+DROP ROLE regress_reader;
 
 -- in a transaction that is rolled back nothing happened
 BEGIN;

@@ -91,6 +91,46 @@ SELECT svc.revoke_role('regress_a', 'regress_bob');
 SELECT svc.revoke_role('regress_a', 'regress_bob');
 SELECT svc.revoke_role('regress_a', 'no_such_role');
 
+-- a membership ends whoever granted it
+CREATE ROLE regress_granter;
+GRANT regress_a_writer TO regress_granter WITH ADMIN OPTION;
+SET ROLE regress_granter;
+GRANT regress_a_writer TO regress_bob;
+RESET ROLE;
+SELECT svc.grant_role('regress_a', 'regress_bob', 'writer');
+SELECT svc.grant_role('regress_a', 'regress_bob', 'reader');
+SELECT pg_has_role('regress_bob', 'regress_a_writer', 'MEMBER') AS writes;
+SET ROLE regress_granter;
+GRANT regress_a_writer TO regress_bob;
+RESET ROLE;
+-- (up to 15 two grants of the same are one, of which a NOTICE tells)
+SET client_min_messages = warning;
+GRANT regress_a_writer TO regress_bob;
+RESET client_min_messages;
+SELECT DISTINCT role, privilege, problem, replace(fix, ' GRANTED BY regress_granter', '') AS fix FROM svc.check_grants();
+DO $$
+DECLARE
+    fix text;
+BEGIN
+    FOR fix IN SELECT DISTINCT g.fix FROM svc.check_grants() g ORDER BY g.fix LOOP
+        EXECUTE fix;
+    END LOOP;
+END $$;
+SELECT pg_has_role('regress_bob', 'regress_a_writer', 'MEMBER') AS writes;
+SELECT * FROM svc.check_grants();
+-- what a member granted further goes with him, but what is declared stays
+SELECT svc.grant_role('regress_a', 'regress_granter', 'writer');
+GRANT regress_a_writer TO regress_granter WITH ADMIN OPTION;
+SELECT svc.grant_role('regress_a', 'regress_granter', 'writer');
+SET ROLE regress_granter;
+GRANT regress_a_writer TO regress_bob;
+RESET ROLE;
+SELECT svc.grant_role('regress_a', 'regress_bob', 'writer');
+SELECT svc.revoke_role('regress_a', 'regress_granter');
+SELECT pg_has_role('regress_granter', 'regress_a_writer', 'MEMBER') AS granter_writes, pg_has_role('regress_bob', 'regress_a_writer', 'MEMBER') AS bob_writes;
+SELECT svc.revoke_role('regress_a', 'regress_bob');
+DROP ROLE regress_granter;
+
 -- rights that nobody declared, and declared ones that are gone
 CREATE ROLE regress_ops;
 GRANT regress_ops TO regress_bob;
@@ -109,8 +149,10 @@ REVOKE regress_a_writer FROM regress_a_user;
 GRANT regress_a_owner TO regress_a_user;
 ALTER DEFAULT PRIVILEGES FOR ROLE regress_a_owner IN SCHEMA regress_a REVOKE DELETE ON TABLES FROM regress_a_writer;
 ALTER ROLE regress_a_mig IN DATABASE :DBNAME RESET role;
-CREATE TABLE regress_a.stray (id int PRIMARY KEY);
+CREATE TABLE regress_a.stray (id serial PRIMARY KEY, n int);
 ALTER TABLE regress_a.stray OWNER TO regress_a_mig;
+CREATE STATISTICS regress_a.stray_st ON id, n FROM regress_a.stray;
+ALTER STATISTICS regress_a.stray_st OWNER TO regress_a_mig;
 SELECT service, object, role, privilege, problem, via, replace(fix, :'DBNAME', 'db') AS fix FROM svc.check_grants();
 SELECT item, state, detail, hint FROM svc.status() WHERE item LIKE 'service%' AND detail LIKE '%rights%';
 -- each fix is a statement that mends it
@@ -190,6 +232,30 @@ SELECT svc.alter_service('regress_a', team => 'x');
 RESET ROLE;
 SELECT * FROM svc.check_grants();
 SELECT role, kind, level FROM svc.member WHERE service = 'regress_d' ORDER BY 1;
+-- an owner drops only roles that DROP ROLE would let him drop (since 16 that needs ADMIN OPTION)
+CREATE FUNCTION pg_temp.refused(statement text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RAISE SQLSTATE 'UNDO1';
+EXCEPTION
+    WHEN insufficient_privilege THEN RETURN true;
+    WHEN OTHERS THEN RETURN false;
+END $$;
+CREATE ROLE regress_maker CREATEROLE;
+CREATE ROLE regress_admin;
+SELECT svc.grant_role('regress_d', 'regress_maker', 'owner'), svc.grant_role('regress_d', 'regress_admin', 'owner');
+GRANT regress_d_owner, regress_d_writer, regress_d_reader, regress_d_user TO regress_admin WITH ADMIN OPTION;
+SET ROLE regress_maker;
+SELECT pg_temp.refused('DROP ROLE regress_d_reader') = pg_temp.refused('SELECT svc.drop_service(''regress_d'', drop_objects => true)') AS as_drop_role,
+       pg_temp.refused('SELECT svc.drop_service(''regress_d'')') AS keeping_them;
+RESET ROLE;
+SET ROLE regress_admin;
+SELECT svc.drop_service('regress_d', drop_objects => true);
+RESET ROLE;
+SELECT svc.revoke_role('regress_d', 'regress_maker'), svc.revoke_role('regress_d', 'regress_admin');
+REVOKE regress_d_user FROM regress_admin;
+DROP ROLE regress_maker, regress_admin;
+
 -- extensions that the caller may not create: only those that a superuser lists
 SET svc_ownership.provision_extensions = '';
 SET ROLE regress_dba;

@@ -42,6 +42,8 @@ SELECT svc.assign('regress_l', VARIADIC '{}');
 SELECT svc.assign('regress_l', 'posts', NULL);
 SELECT svc.assign('regress_l', VARIADIC ARRAY[['posts'::regclass]]);
 SELECT svc.assign('regress_l', 'posts', 'posts');
+SELECT svc.assign('regress_l', 0::oid::regclass, 0::oid::regclass);
+SELECT svc.assign('regress_l', 0::oid::regclass);
 SELECT svc.assign('regress_l', 'users');
 SELECT svc.assign('regress_m', 'users');
 SELECT svc.assign('regress_l', 'pg_class');
@@ -67,6 +69,37 @@ SET ROLE regress_m_owner;
 SELECT svc.release('regress_a.own');
 RESET ROLE;
 SELECT * FROM svc.tables WHERE service LIKE 'regress%' ORDER BY relation::text;
+
+-- a schema that is not the service's is opened by those who may; one that everybody looks into needs nothing
+CREATE ROLE regress_tenant;
+CREATE ROLE regress_guest;
+CREATE SCHEMA regress_closed;
+GRANT CREATE, USAGE ON SCHEMA regress_closed TO regress_tenant;
+SELECT svc.grant_role('regress_m', 'regress_tenant', 'owner');
+CREATE TABLE public.regress_open (id int);
+ALTER TABLE public.regress_open OWNER TO regress_tenant;
+SET ROLE regress_tenant;
+CREATE TABLE regress_closed.t (id serial PRIMARY KEY);
+SELECT svc.assign('regress_m', 'regress_closed.t', 'public.regress_open');
+-- not by another call either
+CREATE TABLE regress_closed.t_1 () INHERITS (regress_closed.t);
+SELECT svc.grant_role('regress_m', 'regress_guest', 'reader');
+RESET ROLE;
+SELECT has_schema_privilege('regress_m_reader', 'regress_closed', 'USAGE') AS gets_there, has_schema_privilege('regress_m_reader', 'public', 'USAGE') AS public,
+       EXISTS (SELECT 1 FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'public' AND a.grantee = 'regress_m_reader'::regrole) AS granted;
+SELECT object, role, privilege, problem, fix FROM svc.check_grants();
+GRANT USAGE ON SCHEMA regress_closed TO regress_tenant WITH GRANT OPTION;
+SET ROLE regress_tenant;
+SELECT svc.release('regress_closed.t');
+SELECT svc.assign('regress_m', 'regress_closed.t');
+RESET ROLE;
+SELECT has_schema_privilege('regress_m_reader', 'regress_closed', 'USAGE') AS gets_there;
+SELECT * FROM svc.check_grants();
+SELECT svc.release('regress_closed.t', 'public.regress_open');
+SELECT svc.revoke_role('regress_m', 'regress_tenant'), svc.revoke_role('regress_m', 'regress_guest');
+DROP SCHEMA regress_closed CASCADE;
+DROP TABLE public.regress_open;
+DROP ROLE regress_tenant, regress_guest;
 
 -- releasing
 SELECT svc.release('posts');

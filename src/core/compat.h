@@ -46,6 +46,12 @@
 #define svc_is_sql_json(node) false
 #endif
 
+/* 17 notes which roles initial privileges mention, so that DROP OWNED finds them */
+#if PG_VERSION_NUM < 170000
+#define updateInitAclDependencies(class_id, object_id, sub_id, n_old, old, n_new, new) \
+	((void) (n_old), (void) (old), (void) (n_new), (void) (new))
+#endif
+
 /*
  * 18 brought generated columns that are not stored: a row that a trigger or a
  * scan sees has NULL there, and their values must be computed.

@@ -21,6 +21,7 @@
 #include "service/ownership.h"
 #include "service/right.h"
 #include "service/service.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -125,12 +126,25 @@ check_not_contract(Oid relation, const char *name)
 				 errdetail("It lies in the contract schema of service \"%s\".", service->name)));
 }
 
+/* Refuse what is assigned already, to this service too. */
+static void
+check_not_assigned(Oid relation)
+{
+	NameData	service;
+
+	if (ownership_assignment(relation, &service))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("\"%s\" is already assigned to service \"%s\"", get_rel_name(relation),
+						NameStr(service)),
+				 errhint("svc.release ends an assignment.")));
+}
+
 /* Refuse what cannot be assigned, by this caller or at all. */
 static void
 check_assignable(Oid relation)
 {
 	char	   *name = get_rel_name(relation);
-	NameData	service;
 
 	if (!name)
 		ereport(ERROR,
@@ -141,11 +155,35 @@ check_assignable(Oid relation)
 	check_kind(relation, name);
 	check_not_contract(relation, name);
 	svc_check_relation_owner(relation);
-	if (ownership_assignment(relation, &service))
+	check_not_assigned(relation);
+}
+
+/* Keep a relation that is to be assigned from being dropped, and look again. */
+static void
+lock_assignable(Oid relation)
+{
+	char	   *name = get_rel_name(relation);
+
+	LockRelationOid(relation, AccessShareLock);
+	if (!get_rel_name(relation))
 		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("\"%s\" is already assigned to service \"%s\"", name, NameStr(service)),
-				 errhint("svc.release ends an assignment.")));
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"%s\" does not exist", name ? name : psprintf("%u", relation)),
+				 errdetail("It was dropped meanwhile.")));
+	check_assignable(relation);
+}
+
+/* Write the assignments; somebody else may have been quicker. */
+static void
+register_assignments(const Service *service, List *relations)
+{
+	ListCell   *cell;
+
+	if (svc_sql("INSERT INTO svc.assignment (relation, service) SELECT r, $1 FROM pg_catalog.unnest($2) r"
+				" ON CONFLICT DO NOTHING RETURNING 1",
+				sql_name(service->name), sql_oids(relations, REGCLASSARRAYOID)) < list_length(relations))
+		foreach(cell, relations)
+			check_not_assigned(lfirst_oid(cell));
 }
 
 /* The relations that a variadic argument names, each once. */
@@ -161,11 +199,15 @@ relations_arg(FunctionCallInfo fcinfo, int i)
 		relations = lappend_oid(relations, DatumGetObjectId(elements[k]));
 	list_sort(relations, list_oid_cmp);
 	for (int k = 1; k < n; k++)
-		if (list_nth_oid(relations, k) == list_nth_oid(relations, k - 1))
+	{
+		Oid			relation = list_nth_oid(relations, k);
+
+		if (relation == list_nth_oid(relations, k - 1))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_OBJECT),
 					 errmsg("\"%s\" is named twice",
-							get_rel_name(list_nth_oid(relations, k)))));
+							get_rel_name(relation) ? get_rel_name(relation) : psprintf("%u", relation))));
+	}
 	return relations;
 }
 
@@ -185,12 +227,17 @@ svc_assign(PG_FUNCTION_ARGS)
 	relations = relations_arg(fcinfo, 1);
 	foreach(cell, relations)
 		check_assignable(lfirst_oid(cell));
+	if (list_length(relations) <= RIGHT_MAX_LOCKED)
+		foreach(cell, relations)
+			lock_assignable(lfirst_oid(cell));
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	service_hold(service->name);
-	svc_sql("INSERT INTO svc.assignment (relation, service) SELECT r, $1 FROM pg_catalog.unnest($2) r",
-			sql_name(service->name), sql_oids(relations, REGCLASSARRAYOID));
-	right_mend(service->name, assign_families(relations));
+	register_assignments(service, relations);
+	relations = assign_families(relations);
+	right_mend_for(service->name, relations, scope.saved_user);
+	if (!superuser_arg(scope.saved_user))
+		right_tell_closed(service->name, relations, scope.saved_user);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }
@@ -236,16 +283,36 @@ svc_release(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* A schema was renamed: its service goes along, and the search_path of its logins. */
+/*
+ * A service's schema was renamed, and not one of the same name that is somebody
+ * else's: the service goes along, and the search_path of its logins.
+ */
 static void
 follow_schema_rename(RenameStmt *rename)
 {
 	SqlScope	scope;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	if (svc_sql("UPDATE svc.service SET schema = $2 WHERE schema = $1 RETURNING service",
+	if (svc_sql("UPDATE svc.service s SET schema = $2"
+				"  FROM pg_catalog.pg_namespace n"
+				" WHERE s.schema = $1 AND n.nspname = $2 AND (n.nspowner = s.owner OR s.adopted_schema)"
+				" RETURNING s.service",
 				sql_name(rename->subname), sql_name(rename->newname)) > 0)
-		right_mend(svc_sql_value(0, 1), NIL);
+		right_mend_for(svc_sql_value(0, 1), NIL, scope.saved_user);
+	svc_sql_end(&scope);
+}
+
+/* A schema got another owner, and may be a service's now: its roles get their rights. */
+static void
+follow_schema_owner(const char *schema)
+{
+	Service    *service = service_of_schema(schema);
+	SqlScope	scope;
+
+	if (!service)
+		return;
+	svc_sql_begin(&scope, svc_extension_owner());
+	right_mend_for(service->name, NIL, scope.saved_user);
 	svc_sql_end(&scope);
 }
 
@@ -285,6 +352,25 @@ follow_detach(Oid partitioned, Oid partition)
 	svc_sql("INSERT INTO svc.assignment (relation, service) VALUES ($1, $2) ON CONFLICT DO NOTHING",
 			sql_regclass(partition), sql_name(NameStr(service)));
 	svc_sql_end(&scope);
+}
+
+/*
+ * The table that an ALTER TABLE altered, or InvalidOid.  It need not come first:
+ * sequences of new columns do.
+ */
+static Oid
+altered_table(List *objects)
+{
+	ListCell   *cell;
+
+	foreach(cell, objects)
+	{
+		DdlObject  *object = lfirst(cell);
+
+		if (object->class_id == RelationRelationId && strcmp(object->tag, "ALTER TABLE") == 0)
+			return object->object_id;
+	}
+	return InvalidOid;
 }
 
 /* Follow the parts of an ALTER TABLE that concern partitions. */
@@ -338,11 +424,25 @@ follow_altered(Node *command, List *objects)
 		return;
 	if (IsA(command, RenameStmt) && ((RenameStmt *) command)->renameType == OBJECT_SCHEMA)
 		follow_schema_rename((RenameStmt *) command);
-	else if (IsA(command, AlterTableStmt) && objects != NIL)
-		follow_alter_table((AlterTableStmt *) command, ((DdlObject *) linitial(objects))->object_id);
+	else if (IsA(command, AlterOwnerStmt) && ((AlterOwnerStmt *) command)->objectType == OBJECT_SCHEMA)
+		follow_schema_owner(strVal(((AlterOwnerStmt *) command)->object));
+	else if (IsA(command, AlterTableStmt))
+		follow_alter_table((AlterTableStmt *) command, altered_table(objects));
 }
 
-/* Forget the assignments of relations that were dropped. */
+/* A schema was dropped: the next one of that name was not adopted. */
+static void
+forget_adoption(const char *schema)
+{
+	SqlScope	scope;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	svc_sql("UPDATE svc.service SET adopted_schema = false WHERE schema = $1 AND adopted_schema",
+			sql_name(schema));
+	svc_sql_end(&scope);
+}
+
+/* Forget what was known of schemas and relations that were dropped. */
 static void
 follow_dropped(List *objects)
 {
@@ -354,6 +454,8 @@ follow_dropped(List *objects)
 	{
 		DdlObject  *object = lfirst(cell);
 
+		if (object->class_id == NamespaceRelationId)
+			forget_adoption(object->name);
 		if (object->class_id == RelationRelationId && object->sub_id == 0 &&
 			ownership_assignment(object->object_id, NULL))
 			relations = lappend_oid(relations, object->object_id);

@@ -5,14 +5,16 @@
  * sequence with the table they serve; else an assignment counts, else the
  * schema's service, else (inheritance) the parent table, else nobody.
  *
- * The cache is the session's own.  Its entries go stale in two ways, and each
+ * The cache is the session's own.  Its entries go stale in three ways, and each
  * has its invalidation message, sent by transactions when they commit:
  *   - our catalog tables changed: a statement trigger on them sends one
  *     message for the table (so assigning 10,000 tables sends one), and the
  *     whole cache is dropped;
  *   - the relation itself changed (moved, attached, dropped): the server's own
  *     message for it marks its entry, or drops everything if other entries
- *     were derived from it.
+ *     were derived from it;
+ *   - a schema changed (made, renamed, given to another owner, dropped), which
+ *     may now be a service's or not: the whole cache is dropped.
  * Rollback and ROLLBACK TO run the same messages backwards.
  */
 #include "core/svc.h"
@@ -88,11 +90,20 @@ invalidate_ownership(Datum arg, Oid relid)
 		drop_cache = true;
 }
 
+/* Note that a schema changed. */
+static void
+invalidate_schema(Datum arg, int cacheid, uint32 hashvalue)
+{
+	invalidations++;
+	drop_cache = true;
+}
+
 /* Listen for changes; called once when the library is loaded. */
 void
 OwnershipInit(void)
 {
 	CacheRegisterRelcacheCallback(invalidate_ownership, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, invalidate_schema, (Datum) 0);
 }
 
 /* Begin with an empty map. */

@@ -204,7 +204,7 @@ check_schema_free(const char *schema)
 static void
 check_schema_taken(const Request *r)
 {
-	Service    *other = service_of_schema(r->schema);
+	Service    *other = service_claiming_schema(r->schema);
 
 	if (other)
 		ereport(ERROR,
@@ -217,18 +217,29 @@ check_schema_taken(const Request *r)
 				 errhint("Name another schema.")));
 }
 
-/* Refuse a service whose contract schema is another service's schema. */
+/*
+ * Refuse a name for a service whose contract schema is somebody else's: another
+ * service's, or one that the service's owner role does not own.
+ */
 static void
-check_contract_schema_free(const char *service)
+check_contract_schema_free(const char *name, const Service *service)
 {
-	Service    *other = service_of_schema(service_contract_schema(service));
+	char	   *schema = service_contract_schema(name);
+	Service    *other = service_claiming_schema(schema);
+	Oid			oid = get_namespace_oid(schema, true);
 
 	if (other)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_SCHEMA),
 				 errmsg("schema \"%s\", which the contract of \"%s\" would need, belongs to service \"%s\"",
-						service_contract_schema(service), service, other->name),
+						schema, name, other->name),
 				 errhint("Give the service another name.")));
+	if (OidIsValid(oid) && !service_owns_schema(service, oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_SCHEMA),
+				 errmsg("schema \"%s\" already exists, and is not the service's", schema),
+				 errdetail("The contract of service \"%s\" would need this name.", name),
+				 errhint("Give the service another name, or rename the schema.")));
 }
 
 /* Refuse to adopt a schema with relations that the caller has no say over. */
@@ -442,6 +453,7 @@ provision(Provision *p)
 	p->service.schema = r->schema;
 
 	make_groups(p);
+	check_contract_schema_free(r->service, &p->service);
 	p->login = make_login(p, r->login, r->password);
 	p->migrator = make_login(p, r->migrator, r->migrator_password);
 	if (r->schema)
@@ -450,7 +462,7 @@ provision(Provision *p)
 	declare_logins(p);
 	foreach(cell, r->extensions)
 		make_extension(p, lfirst(cell));
-	right_mend(r->service, NIL);
+	right_mend_for(r->service, NIL, p->roles.caller);
 	contract_welcome_consumer(r->service);
 	return p->adopted_schema || p->roles.adopted != NIL ? "adopted" : "created";
 }
@@ -496,7 +508,6 @@ svc_create_service(PG_FUNCTION_ARGS)
 	lock_services();
 	if (is_registered(p.request))
 		PG_RETURN_TEXT_P(cstring_to_text("unchanged"));
-	check_contract_schema_free(p.request->service);
 	if (p.request->schema)
 	{
 		check_schema_free(p.request->schema);
@@ -509,25 +520,88 @@ svc_create_service(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(result));
 }
 
+/*
+ * Wait for others, and look again: meanwhile the service may have been renamed,
+ * given away or dropped.  The caller must own it, before and after.
+ */
+static Service *
+lock_service(const char *name)
+{
+	svc_check_service_owner(name);
+	lock_services();
+	return svc_check_service_owner(name);
+}
+
+/*
+ * Refuse to go on where the transaction cannot see the service as it is now:
+ * its own statements would pass over the row in silence.
+ */
+static void
+check_visible(const Service *service)
+{
+	if (svc_sql("SELECT 1 FROM svc.service WHERE service = $1 AND owner = $2",
+				sql_name(service->name), sql_regrole(service->owner)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access to service \"%s\" due to a concurrent change",
+						service->name),
+				 errhint("Try the transaction again.")));
+}
+
+/*
+ * Refuse a name to which contracts were granted before there is a service of
+ * that name here: whoever takes the name gets them.
+ */
+static void
+check_not_promised(const char *name, Oid caller)
+{
+	if (!superuser_arg(caller) &&
+		svc_sql("SELECT 1 FROM svc.consumer WHERE consumer = $1", sql_name(name)) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to name a service \"%s\"", name),
+				 errdetail("Contracts were granted to a service of that name, which is not in this database; they would be granted to this one."),
+				 errhint("A superuser can rename the service; svc.revoke_contract takes a grant back.")));
+}
+
+/*
+ * What was granted to a service goes along with its name, and is added to what
+ * the new name was promised.  Nobody is a consumer of his own.
+ */
+static void
+rename_consumer(const char *before, const char *after)
+{
+	svc_sql("DELETE FROM svc.consumer c"
+			" WHERE c.consumer = $1"
+			"   AND EXISTS (SELECT 1 FROM svc.consumer o"
+			"                WHERE o.service = c.service AND o.consumer = $2"
+			"                  AND o.entity IS NOT DISTINCT FROM c.entity)",
+			sql_name(before), sql_name(after));
+	svc_sql("UPDATE svc.consumer SET consumer = $2 WHERE consumer = $1",
+			sql_name(before), sql_name(after));
+	svc_sql("DELETE FROM svc.consumer WHERE service = $1 AND consumer = $1", sql_name(after));
+	contract_welcome_consumer(after);
+}
+
 /* Rename a service, and its contract schema with it. */
 static void
-rename_service(const Service *service, const char *name)
+rename_service(const Service *service, const char *name, Oid caller)
 {
 	const char *before = service_contract_schema(service->name);
 	const char *after = service_contract_schema(name);
+	Oid			schema = get_namespace_oid(before, true);
 
 	check_name_length(name, "service name");
-	lock_services();
 	if (service_lookup(name, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("service \"%s\" already exists", name)));
-	check_contract_schema_free(name);
+	check_contract_schema_free(name, service);
+	check_not_promised(name, caller);
 	svc_sql("UPDATE svc.service SET service = $2 WHERE service = $1",
 			sql_name(service->name), sql_name(name));
-	svc_sql("UPDATE svc.consumer SET consumer = $2 WHERE consumer = $1",
-			sql_name(service->name), sql_name(name));
-	if (!OidIsValid(get_namespace_oid(before, true)))
+	rename_consumer(service->name, name);
+	if (!OidIsValid(schema) || !service_owns_schema(service, schema))
 		return;
 	svc_sql_do("ALTER SCHEMA %s RENAME TO %s", quote_identifier(before), quote_identifier(after));
 	ereport(NOTICE,
@@ -552,36 +626,34 @@ check_new_owner(const Service *service, Oid role)
 				 errmsg("must be able to SET ROLE \"%s\"", svc_role_name(role))));
 }
 
-/* What the old owner role owns in the service's schemas goes to the new one. */
+/*
+ * The statements that give a service another owner role: what the old one owns
+ * in the service's schemas goes to the new one, and then the memberships, default
+ * privileges and settings go that were the old one's.  All in one query: when
+ * the schemas have gone over they are not the service's until its row says so.
+ */
 #define CHANGE_OWNERS \
-	"SELECT pg_catalog.format('ALTER %s %s OWNER TO %I', i.type, i.identity, r.rolname)" \
-	"  FROM pg_catalog.pg_shdepend d" \
+	"SELECT pg_catalog.format('%s OWNER TO %I', i.alter, r.rolname), 1, i.class_id, i.object_id" \
+	"  FROM svc.owned_object i" \
 	"  JOIN pg_catalog.pg_roles r ON r.oid = $3" \
-	" CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) i" \
 	"  JOIN svc.service_schema x ON x.service = $1" \
 	"  JOIN pg_catalog.pg_namespace n ON n.oid = x.schema" \
-	" WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = $2" \
-	"   AND d.deptype = 'o'" \
-	"   AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b" \
-	"                  WHERE b.datname = pg_catalog.current_database())" \
-	"   AND (i.schema = n.nspname" \
-	"        OR d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = n.oid)" \
-	" ORDER BY d.classid, d.objid"
-
-/* Memberships, default privileges and settings that were the old owner's. */
-#define LEAVE_OWNER \
-	"SELECT m.revoke" \
+	" WHERE i.owner = $2" \
+	"   AND (i.schema = pg_catalog.quote_ident(n.nspname)" \
+	"        OR i.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND i.object_id = n.oid)" \
+	" UNION ALL " \
+	"SELECT m.revoke, 2, m.group_role, m.role" \
 	"  FROM svc.membership m" \
 	"  JOIN svc.service_role r ON r.service = $1 AND r.role = m.group_role AND r.level = 'writer'" \
-	" WHERE m.role = $2 AND m.role <> $3" \
+	" WHERE m.role = $2" \
 	" UNION ALL " \
-	"SELECT x.revoke" \
+	"SELECT x.revoke, 2, x.group_role, x.role" \
 	"  FROM svc.member m" \
 	"  JOIN svc.membership x ON x.group_role = $2 AND x.role = m.role" \
 	" WHERE m.service = $1 AND m.level = 'owner' AND m.role <> $3" \
 	" UNION ALL " \
 	"SELECT pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I REVOKE ALL ON %s FROM %I'," \
-	"                         o.rolname, n.nspname, k.kind, r.rolname)" \
+	"                         o.rolname, n.nspname, k.kind, r.rolname), 3, x.schema, s.role" \
 	"  FROM svc.service_schema x" \
 	"  JOIN pg_catalog.pg_namespace n ON n.oid = x.schema" \
 	"  JOIN pg_catalog.pg_roles o ON o.oid = $2" \
@@ -591,27 +663,25 @@ check_new_owner(const Service *service, Oid role)
 	" WHERE x.service = $1 AND NOT x.contract" \
 	" UNION ALL " \
 	"SELECT pg_catalog.format('ALTER ROLE %I IN DATABASE %I RESET %s'," \
-	"                         o.rolname, pg_catalog.current_database(), e.name)" \
+	"                         o.rolname, pg_catalog.current_database(), e.name), 4, o.oid, o.oid" \
 	"  FROM svc.expected_setting e" \
 	"  JOIN pg_catalog.pg_roles o ON o.oid = e.role" \
-	" WHERE e.service = $1 AND e.role = $2"
+	" WHERE e.service = $1 AND e.role = $2" \
+	" ORDER BY 2, 3, 4, 1"
 
 /* Give a service another owner role. */
 static void
-change_owner(const Service *service, Oid role)
+change_owner(const Service *service, Oid role, Oid caller)
 {
 	SqlArg		args[3] = {sql_name(service->name), sql_oid(service->owner), sql_oid(role)};
 
-	if (role == service->owner)
-		return;
 	svc_sql_do_each(CHANGE_OWNERS, args, 3);
-	svc_sql_do_each(LEAVE_OWNER, args, 3);
 	svc_sql("DELETE FROM svc.member WHERE service = $1 AND role = $2",
 			sql_name(service->name), sql_regrole(role));
 	svc_sql("UPDATE svc.service SET owner = $2, adopted_roles = pg_catalog.array_append(adopted_roles, $2)"
 			" WHERE service = $1",
 			sql_name(service->name), sql_regrole(role));
-	right_mend(service->name, NIL);
+	right_mend_for(service->name, NIL, caller);
 }
 
 /* Set a text column of the service's row; an empty text removes it. */
@@ -634,6 +704,7 @@ svc_alter_service(PG_FUNCTION_ARGS)
 	char	   *team;
 	char	   *description;
 	Oid			role = InvalidOid;
+	Oid			caller = GetUserId();
 	SqlScope	scope;
 
 	svc_check_writable("svc.alter_service()");
@@ -647,6 +718,7 @@ svc_alter_service(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("nothing to change in service \"%s\"", service->name),
 				 errhint("Give new_name, owner, team or description.")));
+	service = lock_service(service->name);
 	if (owner)
 	{
 		role = get_role_oid(owner, false);
@@ -655,14 +727,18 @@ svc_alter_service(PG_FUNCTION_ARGS)
 	}
 
 	svc_sql_begin(&scope, svc_extension_owner());
+	check_visible(service);
 	if (team)
 		set_text(service, "team", team);
 	if (description)
 		set_text(service, "description", description);
-	if (owner)
-		change_owner(service, role);
+	if (owner && role != service->owner)
+	{
+		change_owner(service, role, caller);
+		service->owner = role;
+	}
 	if (new_name && strcmp(new_name, service->name) != 0)
-		rename_service(service, new_name);
+		rename_service(service, new_name, caller);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }
@@ -694,18 +770,6 @@ svc_alter_service(PG_FUNCTION_ARGS)
 	"   AND o.object_id NOT IN (SELECT j.object_id FROM inside j)" \
 	" ORDER BY 1"
 
-/* Put the first column of the last result into one line. */
-static char *
-listed(uint64 rows)
-{
-	StringInfoData list;
-
-	initStringInfo(&list);
-	for (uint64 row = 0; row < rows; row++)
-		appendStringInfo(&list, "%s%s", row ? ", " : "", svc_sql_value(row, 1));
-	return list.data;
-}
-
 /* Refuse to drop schemas while something of others depends on what is in them. */
 static void
 check_no_dependents(const Service *service)
@@ -716,7 +780,7 @@ check_no_dependents(const Service *service)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot drop service \"%s\" because other objects depend on it", service->name),
-				 errdetail("They are: %s.", listed(rows)),
+				 errdetail("They are: %s.", service_joined(service_strings(rows))),
 				 errhint("Drop them first, or leave drop_objects away to keep the service's schema.")));
 }
 
@@ -742,13 +806,16 @@ made_roles(const Service *service)
 	return roles;
 }
 
-/* Could the caller drop a role of a service that it owns by itself? */
+/*
+ * Could the caller drop a role of a service that it owns by itself?  DROP ROLE
+ * asks for CREATEROLE, and since 16 for ADMIN OPTION on the role besides.
+ */
 static bool
 may_drop_role(Oid caller, Oid role)
 {
 	if (superuser_arg(role))
 		return superuser_arg(caller);
-	return svc_may_administer_role(caller, role) || has_createrole_privilege(caller);
+	return has_createrole_privilege(caller) && svc_may_administer_role(caller, role);
 }
 
 /* Refuse callers who could not drop the roles by themselves. */
@@ -761,7 +828,8 @@ check_may_drop_roles(Oid caller, List *roles)
 		if (!may_drop_role(caller, lfirst_oid(cell)))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("permission denied to drop role \"%s\"", svc_role_name(lfirst_oid(cell)))));
+					 errmsg("permission denied to drop role \"%s\"", svc_role_name(lfirst_oid(cell))),
+					 errhint("Leave drop_objects away to keep the roles, or ask a superuser.")));
 }
 
 /* Drop the schemas of a service, as far as they were made for it. */
@@ -772,11 +840,12 @@ drop_schemas(const Service *service)
 							   "  FROM svc.service_schema x"
 							   "  JOIN svc.service s ON s.service = x.service"
 							   "  JOIN pg_catalog.pg_namespace n ON n.oid = x.schema"
-							   " WHERE x.service = $1 AND (x.contract OR NOT s.adopted_schema)",
+							   " WHERE x.service = $1 AND (x.contract OR NOT s.adopted_schema)"
+							   " ORDER BY x.contract DESC, n.nspname",
 							   sql_name(service->name));
 
 	if (rows > 0)
-		svc_sql_do("DROP SCHEMA %s CASCADE", listed(rows));
+		svc_sql_do("DROP SCHEMA %s CASCADE", service_joined(service_strings(rows)));
 }
 
 /* Forget a service, and drop what was made for it where that is wanted. */
@@ -799,6 +868,16 @@ forget_service(const Service *service, bool drop_objects, Oid caller)
 		role_drop(lfirst_oid(cell));
 }
 
+/* Is there no such service?  Says that it is skipped. */
+static bool
+is_absent(const char *name)
+{
+	if (service_lookup(name, true))
+		return false;
+	ereport(NOTICE, (errmsg("service \"%s\" does not exist, skipping", name)));
+	return true;
+}
+
 /*
  * svc.drop_service(service, drop_objects, if_exists, force)
  */
@@ -818,15 +897,16 @@ svc_drop_service(PG_FUNCTION_ARGS)
 	drop_objects = svc_arg_bool(fcinfo, 1, "drop_objects");
 	if_exists = svc_arg_bool(fcinfo, 2, "if_exists");
 	force = svc_arg_bool(fcinfo, 3, "force");
-	if (if_exists && !service_lookup(name, true))
-	{
-		ereport(NOTICE, (errmsg("service \"%s\" does not exist, skipping", name)));
+	if (if_exists && is_absent(name))
 		PG_RETURN_VOID();
-	}
+	svc_check_service_owner(name);
+	lock_services();
+	if (if_exists && is_absent(name))
+		PG_RETURN_VOID();
 	service = svc_check_service_owner(name);
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	lock_services();
+	check_visible(service);
 	contract_check_no_consumers(service, force);
 	forget_service(service, drop_objects, caller);
 	svc_sql_end(&scope);

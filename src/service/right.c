@@ -8,8 +8,14 @@
  */
 #include "core/svc.h"
 
-#include "catalog/binary_upgrade.h"
-#include "catalog/objectaccess.h"
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_init_privs.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "core/args.h"
@@ -24,43 +30,16 @@
 #include "service/ownership.h"
 #include "service/right.h"
 #include "service/service.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 SVC_FUNCTION(svc_check_grants);
 SVC_FUNCTION(svc_service_changed);
-
-/* Rights on relations and schemas, many relations to a statement */
-#define MISSING_RIGHTS \
-	"SELECT pg_catalog.format('GRANT %s ON %s %s TO %I', g.privileges, g.keyword," \
-	"                         pg_catalog.string_agg(g.name, ', ' ORDER BY g.name), g.role)" \
-	"  FROM (SELECT o.keyword, o.name, r.rolname AS role," \
-	"               pg_catalog.string_agg(m.privilege, ', ' ORDER BY m.privilege) AS privileges" \
-	"          FROM svc.missing_right m" \
-	"          JOIN svc.grantable_object o ON o.class_id = m.class_id AND o.object_id = m.object_id" \
-	"          JOIN pg_catalog.pg_roles r ON r.oid = m.role" \
-	"         WHERE m.service = $1"
-
-#define MISSING_RIGHTS_ON_RELATIONS \
-	MISSING_RIGHTS \
-	"           AND (m.object_id = ANY ($2)" \
-	"                OR m.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass)"
-
-#define GROUPED \
-	"         GROUP BY o.keyword, o.name, r.rolname) g" \
-	" GROUP BY g.privileges, g.keyword, g.role ORDER BY g.keyword, g.role"
-
-/* Everything else that is missing: memberships and default privileges, and settings */
-#define MISSING_OTHERS \
-	"SELECT p.fix FROM svc.grant_problem p" \
-	" WHERE p.service = $1 AND p.problem = 'missing' AND p.privilege NOT LIKE 'SET %'" \
-	" ORDER BY p.privilege = 'MEMBER' DESC"
-
-#define MISSING_SETTINGS \
-	"SELECT p.fix FROM svc.grant_problem p" \
-	" WHERE p.service = $1 AND p.problem = 'missing' AND p.privilege LIKE 'SET %'"
 
 /* Run statements that set or reset what roles have in this database. */
 static int
@@ -73,37 +52,229 @@ run_settings(const char *query, const SqlArg *args, int nargs)
 	return n;
 }
 
+/* The same right of one role on several objects, to be granted or taken back */
+typedef struct Right
+{
+	char	   *keyword;		/* TABLE, SEQUENCE, SCHEMA */
+	Oid			class_id;
+	Oid			role;
+	char	   *privileges;
+	List	   *objects;		/* OIDs */
+} Right;
+
+/* Rights as rows of m, which "source" selects from and restricts */
+#define RIGHTS(source) \
+	"SELECT o.keyword, g.class_id::pg_catalog.oid, g.role::pg_catalog.oid, g.privileges," \
+	"       pg_catalog.array_agg(g.object_id ORDER BY o.name)" \
+	"  FROM (SELECT m.class_id, m.object_id, m.role," \
+	"               pg_catalog.string_agg(m.privilege, ', ' ORDER BY m.privilege) AS privileges" \
+	source \
+	"         GROUP BY m.class_id, m.object_id, m.role) g" \
+	"  JOIN svc.grantable_object o ON o.class_id = g.class_id AND o.object_id = g.object_id" \
+	"  JOIN pg_catalog.pg_roles r ON r.oid = g.role" \
+	" GROUP BY o.keyword, g.class_id, g.role, r.rolname, g.privileges ORDER BY o.keyword, r.rolname"
+
+/* The object is one of some relations, or a schema that one of them lies in */
+#define ON_RELATIONS \
+	"(CASE WHEN m.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass" \
+	"      THEN m.object_id IN (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = ANY ($2))" \
+	"      ELSE m.object_id = ANY ($2) END)"
+
+/* What is missing on some relations and schemas, or on all */
+#define MISSING_RIGHTS \
+	"  FROM svc.missing_right m" \
+	" WHERE m.service = $1 AND (pg_catalog.cardinality($2) = 0 OR " ON_RELATIONS ")"
+
+/*
+ * A schema that is not the service's is not ours to open.  USAGE on it is
+ * granted where the caller could grant it himself.
+ */
+#define MAY_GRANT \
+	"(m.class_id <> 'pg_catalog.pg_namespace'::pg_catalog.regclass" \
+	" OR EXISTS (SELECT 1 FROM svc.service_schema x WHERE x.service = m.service AND x.schema = m.object_id)" \
+	" OR EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n" \
+	"             WHERE n.oid = m.object_id" \
+	"               AND (pg_catalog.pg_has_role($3, n.nspowner, 'USAGE')" \
+	"                    OR pg_catalog.has_schema_privilege($3, n.oid, 'USAGE WITH GRANT OPTION'))))"
+
+/* What a service's roles hold on some relations and schemas, and need not */
+#define UNDECLARED_RIGHTS \
+	"  FROM svc.undeclared_right m" \
+	" WHERE m.service = $1 AND (NOT m.adopted OR $3)" \
+	"   AND m.class_id IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_namespace'::pg_catalog.regclass)" \
+	"   AND " ON_RELATIONS
+
+/* Memberships and default privileges that are missing, and settings */
+#define MISSING_OTHERS \
+	"SELECT p.fix FROM svc.grant_problem p" \
+	" WHERE p.service = $1 AND p.problem = 'missing'" \
+	"   AND (p.privilege = 'MEMBER' OR p.object LIKE 'default privileges %')" \
+	" ORDER BY p.privilege = 'MEMBER' DESC"
+
+#define MISSING_SETTINGS \
+	"SELECT p.fix FROM svc.grant_problem p" \
+	" WHERE p.service = $1 AND p.problem = 'missing' AND p.privilege LIKE 'SET %'"
+
+/* Read the rights that a query made with RIGHTS gives. */
+static List *
+read_rights(const char *query, const SqlArg *args, int nargs)
+{
+	List	   *rights = NIL;
+	uint64		rows;
+
+	svc_sql_join_by_hash();
+	rows = svc_sql_run(query, args, nargs);
+	for (uint64 row = 0; row < rows; row++)
+	{
+		Right	   *right = palloc(sizeof(Right));
+		bool		isnull;
+		Datum	   *objects;
+		int			n;
+
+		right->keyword = svc_sql_value(row, 1);
+		right->class_id = svc_sql_oid_value(row, 2);
+		right->role = svc_sql_oid_value(row, 3);
+		right->privileges = svc_sql_value(row, 4);
+		right->objects = NIL;
+		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[row],
+														   SPI_tuptable->tupdesc, 5, &isnull)),
+						  OIDOID, sizeof(Oid), true, TYPALIGN_INT, &objects, NULL, &n);
+		for (int i = 0; i < n; i++)
+			right->objects = lappend_oid(right->objects, DatumGetObjectId(objects[i]));
+		rights = lappend(rights, right);
+	}
+	return rights;
+}
+
+/* The objects of a class that some rights are on, each once, in the order of locking. */
+static List *
+objects_of(List *rights, Oid class_id)
+{
+	List	   *objects = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rights)
+	{
+		Right	   *right = lfirst(cell);
+
+		if (right->class_id == class_id)
+			objects = list_concat(objects, right->objects);
+	}
+	list_sort(objects, list_oid_cmp);
+	list_deduplicate_oid(objects);
+	return objects;
+}
+
+/*
+ * GRANT itself locks nothing: two at a time on one object, or one while the
+ * object is dropped, end in "tuple concurrently updated".  So wait for whoever
+ * grants on the same objects through us, or drops one of them.
+ */
+static void
+lock_objects(List *rights)
+{
+	List	   *relations = objects_of(rights, RelationRelationId);
+	ListCell   *cell;
+
+	foreach(cell, objects_of(rights, NamespaceRelationId))
+		LockDatabaseObject(NamespaceRelationId, lfirst_oid(cell), 0, ShareUpdateExclusiveLock);
+	if (list_length(relations) > RIGHT_MAX_LOCKED)
+		return;
+	foreach(cell, relations)
+	{
+		LockRelationOid(lfirst_oid(cell), AccessShareLock);
+		LockDatabaseObject(RelationRelationId, lfirst_oid(cell), 0, ShareUpdateExclusiveLock);
+	}
+}
+
+/* The objects that a right is on, as GRANT names them now; empty if all are gone. */
+static char *
+object_names(const Right *right)
+{
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	foreach(cell, right->objects)
+	{
+		Oid			object = lfirst_oid(cell);
+
+		if (right->class_id == NamespaceRelationId && get_namespace_name(object))
+			names = lappend(names, (char *) quote_identifier(get_namespace_name(object)));
+		else if (right->class_id == RelationRelationId && get_rel_name(object))
+			names = lappend(names, svc_quote_relation(object));
+	}
+	return service_joined(names);
+}
+
+/* Grant rights, or take them back; returns the number of statements that it took. */
+static int
+run_rights(List *rights, bool grant)
+{
+	int			n = 0;
+	ListCell   *cell;
+
+	lock_objects(rights);
+	foreach(cell, rights)
+	{
+		Right	   *right = lfirst(cell);
+		char	   *role = GetUserNameFromId(right->role, true);
+		char	   *names = object_names(right);
+
+		if (!role || names[0] == '\0')
+			continue;
+		svc_sql_do("%s %s ON %s %s %s %s", grant ? "GRANT" : "REVOKE", right->privileges,
+				   right->keyword, names, grant ? "TO" : "FROM", quote_identifier(role));
+		n++;
+	}
+	return n;
+}
+
 /*
  * Grant what is declared for a service and missing: on some relations and the
- * schemas they lie in, or, with NIL, everything.  Returns the number of
- * statements that it took.  Inside a scope of the extension's owner.
+ * schemas they lie in, or, with NIL, everything.  On schemas that are not the
+ * service's only what the caller may grant; InvalidOid: nothing.  Returns the
+ * number of statements that it took.  Inside a scope of the extension's owner.
  */
+int
+right_mend_for(const char *service, List *relations, Oid caller)
+{
+	SqlArg		args[3] = {sql_name(service), sql_oids(relations, OIDARRAYOID), sql_oid(caller)};
+	int			n = run_rights(read_rights(RIGHTS(MISSING_RIGHTS " AND " MAY_GRANT), args, 3), true);
+
+	if (relations != NIL)
+		return n;
+	return n + svc_sql_do_each(MISSING_OTHERS, args, 1) + run_settings(MISSING_SETTINGS, args, 1);
+}
+
+/* The same on the service's own schemas. */
 int
 right_mend(const char *service, List *relations)
 {
-	SqlArg		args[2] = {sql_name(service), sql_oids(relations, OIDARRAYOID)};
-
-	if (relations != NIL)
-		return svc_sql_do_each(MISSING_RIGHTS_ON_RELATIONS GROUPED, args, 2);
-	return svc_sql_do_each(MISSING_RIGHTS GROUPED, args, 1) +
-		svc_sql_do_each(MISSING_OTHERS, args, 1) +
-		run_settings(MISSING_SETTINGS, args, 1);
+	return right_mend_for(service, relations, InvalidOid);
 }
 
-/* Rights that a service's roles hold on some relations and schemas, and need not */
-#define UNDECLARED_RIGHTS \
-	"SELECT pg_catalog.format('REVOKE %s ON %s %s FROM %I', g.privileges, g.keyword," \
-	"                         pg_catalog.string_agg(g.name, ', ' ORDER BY g.name), g.role)" \
-	"  FROM (SELECT o.keyword, o.name, r.rolname AS role," \
-	"               pg_catalog.string_agg(u.privilege, ', ' ORDER BY u.privilege) AS privileges" \
-	"          FROM svc.undeclared_right u" \
-	"          JOIN svc.grantable_object o ON o.class_id = u.class_id AND o.object_id = u.object_id" \
-	"          JOIN pg_catalog.pg_roles r ON r.oid = u.role" \
-	"         WHERE u.service = $1 AND (NOT u.adopted OR $3)" \
-	"           AND (u.class_id = 'pg_catalog.pg_class'::pg_catalog.regclass AND u.object_id = ANY ($2)" \
-	"                OR u.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass" \
-	"               AND u.object_id IN (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = ANY ($2)))" \
-	GROUPED
+/* Say which schemas of some relations stay closed to a service, since the caller may not open them. */
+void
+right_tell_closed(const char *service, List *relations, Oid caller)
+{
+	SqlArg		args[3] = {sql_name(service), sql_oids(relations, OIDARRAYOID), sql_oid(caller)};
+	List	   *rights = read_rights(RIGHTS(MISSING_RIGHTS " AND NOT " MAY_GRANT), args, 3);
+	ListCell   *cell;
+
+	foreach(cell, rights)
+	{
+		Right	   *right = lfirst(cell);
+		char	   *role = svc_role_name(right->role);
+
+		ereport(NOTICE,
+				(errmsg("role \"%s\" has no %s on schema %s", role, right->privileges,
+						object_names(right)),
+				 errdetail("The schema is not the service's, and role \"%s\" may not grant it.",
+						   svc_role_name(caller)),
+				 errhint("Its owner can: GRANT %s ON SCHEMA %s TO %s.", right->privileges,
+						 object_names(right), quote_identifier(role))));
+	}
+}
 
 /*
  * Take back what a service's roles hold on some relations, and the schemas
@@ -117,38 +288,188 @@ right_take_back(const char *service, List *relations, bool adopted_too)
 	sql_bool(adopted_too)};
 
 	if (relations != NIL)
-		svc_sql_do_each(UNDECLARED_RIGHTS, args, 3);
+		run_rights(read_rights(RIGHTS(UNDECLARED_RIGHTS), args, 3), false);
+}
+
+/* An object of our catalog */
+typedef struct CatalogObject
+{
+	Oid			class_id;
+	Oid			object_id;
+	Oid			owner;
+	Acl		   *acl;			/* as it is now */
+	AclMode		privilege;		/* that a service's owner role gets */
+} CatalogObject;
+
+/* Read who owns an object, and its access control list. */
+static void
+read_acl(CatalogObject *object)
+{
+	int			cache = get_object_catcache_oid(object->class_id);
+	HeapTuple	tuple = SearchSysCache1(cache, ObjectIdGetDatum(object->object_id));
+	bool		isnull;
+	Datum		value;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for object %u", object->object_id);
+	value = SysCacheGetAttr(cache, tuple, get_object_attnum_owner(object->class_id), &isnull);
+	object->owner = DatumGetObjectId(value);
+	value = SysCacheGetAttr(cache, tuple, get_object_attnum_acl(object->class_id), &isnull);
+	object->acl = isnull ? make_empty_acl() : DatumGetAclPCopy(value);
+	object->privilege = object->class_id == RelationRelationId ? ACL_SELECT : ACL_EXECUTE;
+	ReleaseSysCache(tuple);
+}
+
+/*
+ * The initial privileges of an object with what one role holds now, and without
+ * the entries of roles that are gone: no command that we see drops a role.
+ */
+static Acl *
+merged_acl(const Acl *initial, const CatalogObject *object, Oid role)
+{
+	int			room = ACL_NUM(initial) + ACL_NUM(object->acl);
+	AclItem    *items = palloc(sizeof(AclItem) * Max(room, 1));
+	int			n = 0;
+	Acl		   *acl;
+
+	for (int i = 0; i < ACL_NUM(initial); i++)
+	{
+		AclItem		item = ACL_DAT(initial)[i];
+
+		if (item.ai_grantee != role &&
+			(item.ai_grantee == ACL_ID_PUBLIC || GetUserNameFromId(item.ai_grantee, true)))
+			items[n++] = item;
+	}
+	for (int i = 0; i < ACL_NUM(object->acl); i++)
+	{
+		AclItem		item = ACL_DAT(object->acl)[i];
+
+		ACLITEM_SET_RIGHTS(item, ACLITEM_GET_PRIVS(item) & object->privilege);
+		if (item.ai_grantee == role && ACLITEM_GET_PRIVS(item) != ACL_NO_RIGHTS)
+			items[n++] = item;
+	}
+	acl = palloc0(ACL_N_SIZE(n));
+	SET_VARSIZE(acl, ACL_N_SIZE(n));
+	acl->ndim = 1;
+	acl->elemtype = ACLITEMOID;
+	ARR_LBOUND(acl)[0] = 1;
+	ARR_DIMS(acl)[0] = n;
+	memcpy(ACL_DAT(acl), items, sizeof(AclItem) * n);
+	return acl;
+}
+
+/* Write the initial privileges of an object: a new row, or in place of an old one. */
+static void
+write_initial(Relation rel, HeapTuple before, const CatalogObject *object, Acl *acl)
+{
+	Datum		values[Natts_pg_init_privs] = {0};
+	bool		nulls[Natts_pg_init_privs] = {false};
+	bool		replace[Natts_pg_init_privs] = {false};
+
+	values[Anum_pg_init_privs_initprivs - 1] = PointerGetDatum(acl);
+	if (before)
+	{
+		replace[Anum_pg_init_privs_initprivs - 1] = true;
+		before = heap_modify_tuple(before, RelationGetDescr(rel), values, nulls, replace);
+		CatalogTupleUpdate(rel, &before->t_self, before);
+		return;
+	}
+	values[Anum_pg_init_privs_objoid - 1] = ObjectIdGetDatum(object->object_id);
+	values[Anum_pg_init_privs_classoid - 1] = ObjectIdGetDatum(object->class_id);
+	values[Anum_pg_init_privs_privtype - 1] = CharGetDatum(INITPRIVS_EXTENSION);
+	CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
+}
+
+/*
+ * Let the initial privileges of an object say of one role what its access
+ * control list says, and keep what they say of others.
+ */
+static void
+record_initial(CatalogObject *object, Oid role)
+{
+	Relation	rel = table_open(InitPrivsRelationId, RowExclusiveLock);
+	ScanKeyData key[3];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Acl		   *before;
+	Acl		   *after;
+	bool		isnull;
+	Oid		   *old_members = NULL;
+	Oid		   *new_members;
+	int			n_old = 0;
+	int			n_new;
+
+	ScanKeyInit(&key[0], Anum_pg_init_privs_objoid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(object->object_id));
+	ScanKeyInit(&key[1], Anum_pg_init_privs_classoid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(object->class_id));
+	ScanKeyInit(&key[2], Anum_pg_init_privs_objsubid, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(0));
+	scan = systable_beginscan(rel, InitPrivsObjIndexId, true, NULL, 3, key);
+	tuple = systable_getnext(scan);
+	if (tuple)
+		before = DatumGetAclPCopy(heap_getattr(tuple, Anum_pg_init_privs_initprivs,
+											   RelationGetDescr(rel), &isnull));
+	else
+		before = acldefault(object->class_id == RelationRelationId ? OBJECT_TABLE : OBJECT_FUNCTION,
+							object->owner);
+	after = merged_acl(before, object, role);
+	if (!aclequal(before, after))
+	{
+		write_initial(rel, tuple, object, after);
+		if (tuple)
+			n_old = aclmembers(before, &old_members);
+		n_new = aclmembers(after, &new_members);
+		updateInitAclDependencies(object->class_id, object->object_id, 0,
+								  n_old, old_members, n_new, new_members);
+	}
+	systable_endscan(scan);
+	table_close(rel, RowExclusiveLock);
+}
+
+/* Record what a role holds in our catalog now, of all that owner roles are granted there. */
+static void
+record_initial_rights(Oid role)
+{
+	uint64		rows = svc_sql_run("SELECT class_id::pg_catalog.oid, object_id FROM svc.owner_objects",
+								   NULL, 0);
+	CatalogObject *objects = palloc(sizeof(CatalogObject) * rows);
+
+	for (uint64 row = 0; row < rows; row++)
+	{
+		objects[row].class_id = svc_sql_oid_value(row, 1);
+		objects[row].object_id = svc_sql_oid_value(row, 2);
+		read_acl(&objects[row]);
+		record_initial(&objects[row], role);
+	}
+	CommandCounterIncrement();
 }
 
 /*
  * Open or close our catalog to a service's owner role: its tables for
- * pg_dump, and the functions that change a service for calling them.
+ * pg_dump, and the functions that change a service for calling them.  Nothing
+ * is granted to a role that is gone, nor taken from it.
  *
  * These grants are recorded as initial privileges, as those of the install
  * script are.  Else every dump would repeat them, and a restore by the
- * service's own user, who cannot grant them, would fail there.
+ * service's own user, who cannot grant them, would fail there.  What a DBA
+ * grants on the same objects is not recorded, so that dumps hold it.
  */
 static void
 grant_catalog(Oid role, bool grant)
 {
+	const char *name = GetUserNameFromId(role, true);
 	SqlScope	scope;
-	SqlArg		args[2] = {sql_bool(grant), sql_name(svc_role_name(role))};
+	SqlArg		args[2] = {sql_bool(grant), sql_name(name)};
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	binary_upgrade_record_init_privs = true;
-	PG_TRY();
-	{
+	if (name)
 		svc_sql_do_each("SELECT pg_catalog.format(CASE WHEN $1 THEN 'GRANT %s ON %s %s TO %I'"
-						"                              ELSE 'REVOKE %s ON %s %s FROM %I' END,"
-						"                         o.privilege, o.keyword, o.names, $2)"
-						"  FROM svc.owner_objects o",
-						args, 2);
-	}
-	PG_FINALLY();
-	{
-		binary_upgrade_record_init_privs = false;
-	}
-	PG_END_TRY();
+					   "                              ELSE 'REVOKE %s ON %s %s FROM %I' END,"
+					   "                         o.privilege, o.keyword, pg_catalog.string_agg(o.name, ', '), $2)"
+					   "  FROM svc.owner_objects o GROUP BY o.privilege, o.keyword",
+					   args, 2);
+	record_initial_rights(role);
 	svc_sql_end(&scope);
 }
 
@@ -187,9 +508,9 @@ svc_service_changed(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
 		after = owner_of_row(data->tg_newtuple, desc);
 
-	if (before != after && OidIsValid(before) && GetUserNameFromId(before, true))
+	if (before != after && OidIsValid(before))
 		grant_catalog(before, false);
-	if (before != after && OidIsValid(after) && GetUserNameFromId(after, true))
+	if (before != after && OidIsValid(after))
 		grant_catalog(after, true);
 	return PointerGetDatum(NULL);
 }
@@ -266,7 +587,7 @@ mend_and_tell(const char *service, List *relations)
 	ListCell   *cell;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	if (right_mend(service, relations) > 0)
+	if (right_mend_for(service, relations, scope.saved_user) > 0)
 		foreach(cell, relations)
 			ereport(NOTICE,
 					(errmsg("granted rights on %s to the roles of service \"%s\"",

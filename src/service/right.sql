@@ -21,15 +21,18 @@ SELECT s.service, l.level, l.rank,
  CROSS JOIN (VALUES ('reader', 1), ('writer', 2), ('owner', 3)) l (level, rank);
 COMMENT ON VIEW svc.service_role IS 'The owner, writer and reader role of each service.';
 
--- The schemas of each service
+-- The schemas of each service.  Others may have schemas of the same names: one
+-- counts only where it belongs to the service's owner role, or was adopted
+-- (service_owns_schema in C).
 CREATE VIEW svc.service_schema (service, schema, contract) AS
 SELECT s.service, n.oid, false
   FROM svc.service s
-  JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema
+  JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema AND (n.nspowner = s.owner OR s.adopted_schema)
 UNION ALL
 SELECT s.service, n.oid, true
   FROM svc.service s
-  JOIN pg_catalog.pg_namespace n ON n.nspname::text = s.service || '_api';
+  JOIN pg_catalog.pg_namespace n ON n.nspname::text = s.service || '_api' AND n.nspowner = s.owner
+ WHERE n.nspname IS DISTINCT FROM s.schema;
 COMMENT ON VIEW svc.service_schema IS 'Each service''s own schema and its contract schema.';
 
 -- The relations that a service's roles work with.  (A view of pg_class alone
@@ -113,7 +116,9 @@ COMMENT ON VIEW svc.granted_right IS 'Rights that were granted on schemas, relat
 
 -- Declared and not there.  A right counts as there when the role holds it
 -- itself, by ownership or through a role it is a member of; PUBLIC does not
--- count, since what everybody may can be taken back at any time.
+-- count, since what everybody may can be taken back at any time.  But it counts
+-- for schemas that are not the service's, such as public: nothing is granted
+-- there that is not needed.
 CREATE VIEW svc.missing_right (service, class_id, object_id, role, privilege) AS
 SELECT e.service, e.class_id, e.object_id, e.role, e.privilege
   FROM svc.expected_right e
@@ -122,13 +127,14 @@ SELECT e.service, e.class_id, e.object_id, e.role, e.privilege
     ON e.class_id = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = e.object_id
   LEFT JOIN pg_catalog.pg_namespace n
     ON e.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND n.oid = e.object_id
+  LEFT JOIN svc.service_schema x ON x.service = e.service AND x.schema = n.oid
  WHERE NOT pg_catalog.pg_has_role(e.role, coalesce(c.relowner, n.nspowner), 'USAGE')
    AND NOT EXISTS (
        SELECT 1
          FROM pg_catalog.aclexplode(coalesce(c.relacl, n.nspacl)) a
         WHERE a.privilege_type = e.privilege
-          AND a.grantee <> 0
-          AND pg_catalog.pg_has_role(e.role, a.grantee, 'USAGE'));
+          AND CASE a.grantee WHEN 0 THEN n.oid IS NOT NULL AND x.schema IS NULL
+                             ELSE pg_catalog.pg_has_role(e.role, a.grantee, 'USAGE') END);
 COMMENT ON VIEW svc.missing_right IS 'Rights that are declared and were not granted, or were taken away.';
 
 -- What a role was declared is allowed to the roles above it, too
@@ -291,6 +297,36 @@ SELECT e.service, e.role, e.name, e.value
           AND c.line = e.name || '=' || e.value);
 COMMENT ON VIEW svc.missing_setting IS 'Settings of services'' roles that are gone or were changed.';
 
+-- What has an owner in this database and is not dropped with something else,
+-- and how ALTER ... OWNER TO names it.  What superusers made is known for
+-- relations only: the server keeps no list of what the bootstrap superuser owns.
+CREATE VIEW svc.owned_object (class_id, object_id, owner, schema, object, alter) AS
+SELECT o.class_id, o.object_id, o.owner, i.schema, i.identity,
+       pg_catalog.format('ALTER %s %s',
+           CASE WHEN i.type IN ('function', 'procedure', 'aggregate') THEN 'ROUTINE'
+                WHEN i.type = 'foreign-data wrapper' THEN 'FOREIGN DATA WRAPPER'
+                ELSE pg_catalog.upper(pg_catalog.regexp_replace(i.type, ' object$', '')) END,
+           i.identity)
+  FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid AS class_id, c.oid AS object_id, c.relowner AS owner
+          FROM pg_catalog.pg_class c
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+           AND c.relpersistence <> 't'
+           AND NOT (c.relkind = 'S' AND EXISTS (
+                    SELECT 1 FROM pg_catalog.pg_depend d
+                     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+                       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid <> 0))
+        UNION ALL
+        SELECT d.classid, d.objid, d.refobjid
+          FROM pg_catalog.pg_shdepend d
+         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype = 'o'
+           AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())
+           AND d.classid NOT IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_extension'::pg_catalog.regclass,
+                                 'pg_catalog.pg_default_acl'::pg_catalog.regclass, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass)) o
+ CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.class_id, o.object_id, 0) i
+ WHERE i.identity IS NOT NULL
+   AND coalesce(i.schema, '') NOT LIKE 'pg\_temp%';
+COMMENT ON VIEW svc.owned_object IS 'Objects with an owner of their own, and how ALTER ... OWNER TO names them.';
+
 -- Names of objects as a GRANT wants them
 CREATE VIEW svc.grantable_object (class_id, object_id, keyword, name) AS
 SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid,
@@ -396,18 +432,12 @@ SELECT m.service, 'database ' || pg_catalog.quote_ident(pg_catalog.current_datab
   FROM svc.missing_setting m
   JOIN pg_catalog.pg_roles r ON r.oid = m.role
 UNION ALL
-SELECT s.service, i.identity, m.role, 'OWNER', 'extra', NULL::oid,
-       pg_catalog.format('ALTER %s %s OWNER TO %I', pg_catalog.upper(pg_catalog.replace(i.type, ' object', '')), i.identity, o.rolname)
+SELECT s.service, i.object, m.role, 'OWNER', 'extra', NULL::oid,
+       pg_catalog.format('%s OWNER TO %I', i.alter, o.rolname)
   FROM svc.service s
   JOIN svc.member m ON m.service = s.service AND m.kind IN ('login', 'migrator')
   JOIN pg_catalog.pg_roles o ON o.oid = s.owner
-  JOIN pg_catalog.pg_shdepend d
-    ON d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = m.role AND d.deptype = 'o'
-   AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())
-   AND d.classid NOT IN ('pg_catalog.pg_default_acl'::pg_catalog.regclass, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass)
- CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) i
- WHERE i.identity IS NOT NULL
-   AND coalesce(i.schema, '') NOT LIKE 'pg\_temp%';
+  JOIN svc.owned_object i ON i.owner = m.role;
 COMMENT ON VIEW svc.grant_problem IS 'What svc.check_grants() reports, for all services.';
 
 CREATE FUNCTION svc.check_grants(OUT service name, OUT object text, OUT role name, OUT privilege text,
@@ -420,12 +450,12 @@ COMMENT ON FUNCTION svc.check_grants() IS
 -- What a service's owner role may do with the catalog itself: read the tables
 -- (pg_dump must) and call the functions that PUBLIC may not call, but for
 -- making new services.
-CREATE VIEW svc.owner_objects (privilege, keyword, names) AS
-SELECT 'SELECT', 'TABLE', pg_catalog.string_agg(pg_catalog.format('svc.%I', c.relname), ', ')
+CREATE VIEW svc.owner_objects (class_id, object_id, privilege, keyword, name) AS
+SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 'SELECT', 'TABLE', pg_catalog.format('svc.%I', c.relname)
   FROM pg_catalog.pg_class c
  WHERE c.relnamespace = 'svc'::pg_catalog.regnamespace AND c.relkind = 'r'
 UNION ALL
-SELECT 'EXECUTE', 'FUNCTION', pg_catalog.string_agg(p.oid::pg_catalog.regprocedure::text, ', ')
+SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'EXECUTE', 'FUNCTION', p.oid::pg_catalog.regprocedure::text
   FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = 'svc'::pg_catalog.regnamespace
    AND p.proname <> 'create_service'

@@ -152,15 +152,12 @@ leave_groups(const Service *service, Oid role, const char *kept_level)
 static void
 reset_settings(const Service *service, Oid role)
 {
-	uint64		rows;
-	List	   *names = NIL;
+	List	   *names = service_strings(svc_sql("SELECT name FROM svc.expected_setting"
+											   " WHERE service = $1 AND role = $2",
+											   sql_name(service->name), sql_regrole(role)));
 	ListCell   *cell;
 	int			context;
 
-	rows = svc_sql("SELECT name FROM svc.expected_setting WHERE service = $1 AND role = $2",
-				   sql_name(service->name), sql_regrole(role));
-	for (uint64 row = 0; row < rows; row++)
-		names = lappend(names, svc_sql_value(row, 1));
 	context = svc_sql_open();
 	foreach(cell, names)
 		svc_sql_do("ALTER ROLE %s IN DATABASE %s RESET %s", quote_identifier(svc_role_name(role)),
@@ -219,7 +216,7 @@ svc_grant_role(PG_FUNCTION_ARGS)
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	role_declare_member(service, role, "granted", level);
-	right_mend(service->name, NIL);
+	right_mend_for(service->name, NIL, scope.saved_user);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }
@@ -248,13 +245,15 @@ svc_revoke_role(PG_FUNCTION_ARGS)
 						svc_role_name(role), service->name),
 				 errhint("Roles get there by svc.create_service and svc.grant_role.")));
 	leave_groups(service, role, NULL);
+	right_mend_for(service->name, NIL, scope.saved_user);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }
 
 /*
  * Drop a role that was made for a service, with the rights it was granted.  It
- * must not own anything any more: DROP OWNED would drop that too.
+ * must not own anything any more but default privileges: DROP OWNED would drop
+ * that too.
  */
 void
 role_drop(Oid role)
@@ -264,7 +263,7 @@ role_drop(Oid role)
 	if (svc_sql("SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)"
 				"  FROM pg_catalog.pg_shdepend d"
 				" WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = $1"
-				"   AND d.deptype = 'o'"
+				"   AND d.deptype = 'o' AND d.classid <> 'pg_catalog.pg_default_acl'::pg_catalog.regclass"
 				"   AND d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b"
 				"                  WHERE b.datname = pg_catalog.current_database())"
 				" ORDER BY 1",

@@ -10,9 +10,11 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/namespace.h"
 #include "core/args.h"
 #include "core/extension.h"
 #include "core/ddl.h"
+#include "core/sql.h"
 #include "service/assign.h"
 #include "service/contract.h"
 #include "service/ownership.h"
@@ -25,6 +27,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 /* Columns of svc.service, in the order of its definition */
 enum
@@ -34,7 +37,10 @@ enum
 	COL_SCHEMA,
 	COL_OWNER,
 	COL_WRITER,
-	COL_READER
+	COL_READER,
+	COL_TEAM,
+	COL_DESCRIPTION,
+	COL_ADOPTED_SCHEMA
 };
 
 #define CONTRACT_SUFFIX "_api"
@@ -86,6 +92,7 @@ read_service(HeapTuple tuple, TupleDesc desc)
 	service->owner = role_column(tuple, desc, COL_OWNER);
 	service->writer = role_column(tuple, desc, COL_WRITER);
 	service->reader = role_column(tuple, desc, COL_READER);
+	service->adopted_schema = DatumGetBool(heap_getattr(tuple, COL_ADOPTED_SCHEMA, desc, &isnull));
 	return service;
 }
 
@@ -146,11 +153,12 @@ service_lookup(const char *name, bool missing_ok)
 }
 
 /*
- * The service that a schema belongs to: as its own schema, or as its contract
- * schema <service>_api.  NULL where there is none.
+ * The service that a name of a schema stands for: as its own schema, or as its
+ * contract schema <service>_api.  Whether the schema of that name is the
+ * service's, or there is one at all, is another question.
  */
 Service *
-service_of_schema(const char *schema)
+service_claiming_schema(const char *schema)
 {
 	List	   *found = scan_services("service_schema_key", COL_SCHEMA, schema);
 	int			length = strlen(schema) - strlen(CONTRACT_SUFFIX);
@@ -160,6 +168,43 @@ service_of_schema(const char *schema)
 	if (length > 0 && strcmp(schema + length, CONTRACT_SUFFIX) == 0)
 		return service_lookup(pnstrdup(schema, length), true);
 	return NULL;
+}
+
+/*
+ * Does a schema with a name that the service claims belong to it?  Anybody may
+ * have made a schema of that name, before the service came or after the
+ * service's own was dropped.  So its owner must be the service's owner role,
+ * but for a schema that was adopted, which keeps the owner it had.
+ */
+bool
+service_owns_schema(const Service *service, Oid schema)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Form_pg_namespace form;
+	bool		owns;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_namespace) GETSTRUCT(tuple);
+	owns = form->nspowner == service->owner ||
+		(service->adopted_schema && service->schema &&
+		 strcmp(NameStr(form->nspname), service->schema) == 0);
+	ReleaseSysCache(tuple);
+	return owns;
+}
+
+/*
+ * The service that a schema belongs to, as its own or as its contract schema,
+ * or NULL.  A name of no schema counts: after a rename there is none of the
+ * old name.
+ */
+Service *
+service_of_schema(const char *schema)
+{
+	Service    *service = service_claiming_schema(schema);
+	Oid			oid = service ? get_namespace_oid(schema, true) : InvalidOid;
+
+	return OidIsValid(oid) && !service_owns_schema(service, oid) ? NULL : service;
 }
 
 /* The name of the schema that holds a service's contract. */
@@ -228,17 +273,40 @@ service_of_role(Oid role)
 	return NULL;
 }
 
+/* The strings of the first column of the last result. */
+List *
+service_strings(uint64 rows)
+{
+	List	   *strings = NIL;
+
+	for (uint64 row = 0; row < rows; row++)
+		strings = lappend(strings, svc_sql_value(row, 1));
+	return strings;
+}
+
+/* Strings in one line. */
+char *
+service_joined(List *strings)
+{
+	StringInfoData line;
+	ListCell   *cell;
+
+	initStringInfo(&line);
+	foreach(cell, strings)
+		appendStringInfo(&line, "%s%s", line.len ? ", " : "", (char *) lfirst(cell));
+	return line.data;
+}
+
 /* The names in a list of services, for an error's detail. */
 static char *
 names_of(List *services)
 {
-	StringInfoData names;
+	List	   *names = NIL;
 	ListCell   *cell;
 
-	initStringInfo(&names);
 	foreach(cell, services)
-		appendStringInfo(&names, "%s%s", names.len ? ", " : "", ((Service *) lfirst(cell))->name);
-	return names.data;
+		names = lappend(names, ((Service *) lfirst(cell))->name);
+	return service_joined(names);
 }
 
 /*

@@ -17,12 +17,15 @@ typedef struct Service
 	Oid			owner;
 	Oid			writer;
 	Oid			reader;
+	bool		adopted_schema; /* its schema counts whoever owns it */
 } Service;
 
 extern void ServiceInit(void);
 
 extern Service *service_lookup(const char *name, bool missing_ok);
 extern Service *service_of_schema(const char *schema);
+extern Service *service_claiming_schema(const char *schema);
+extern bool service_owns_schema(const Service *service, Oid schema);
 extern Service *service_of_role(Oid role);
 extern List *service_list(void);
 
@@ -30,6 +33,8 @@ extern Service *svc_check_service_owner(const char *name);
 extern Service *service_arg(FunctionCallInfo fcinfo, int i);
 
 extern void service_hold(const char *service);
+extern List *service_strings(uint64 rows);
+extern char *service_joined(List *strings);
 
 extern char *service_contract_schema(const char *service);
 extern bool service_form_is(const Service *service, const char *form);

@@ -150,15 +150,15 @@ CREATE FUNCTION svc.create_service(service name, database name = NULL, schema na
 COMMENT ON FUNCTION svc.create_service(name, name, name, name, name, name, text, text, name, text, name[], text, text, boolean, boolean) IS
 'Makes a service: its roles <prefix>_owner, _writer and _reader, its schema (none given: a logical service, whose tables are assigned one by one), its login, and registers it. Returns created, adopted (something existing was taken over) or unchanged.
 service: at most 56 bytes. database: not supported yet. schema: made, and owned by the owner role. owner: name of the owner role instead of <prefix>_owner. role_prefix: instead of the service''s name. login: role that the service''s processes connect as; password: clear text or a SCRAM verifier; login_level: owner, writer (default) or reader. migrator, migrator_password: a second login, of level owner, for tools. extensions: made in this database where missing. team, description: text, at most 10000 bytes. adopt: take over roles and a schema that exist; changes and removes nothing of them. if_not_exists: a registered service is left as it is.
-Errors: 22004, 22023, 42602 an argument is wrong; 42622 a name is too long; 42939 a name is reserved; 42710 the service or a role exists; 42P06 the schema exists; 3F000 nothing to adopt; 42501 rights are missing, or a superuser would become a service''s role; 0A000 database; 58P01 an extension is not on the server.';
+Errors: 22004, 22023, 42602 an argument is wrong; 42622 a name is too long; 42939 a name is reserved; 42710 the service or a role exists; 42P06 the schema, or <service>_api, exists; 3F000 nothing to adopt; 42501 rights are missing, or a superuser would become a service''s role; 0A000 database; 58P01 an extension is not on the server.';
 
 CREATE FUNCTION svc.alter_service(service name, new_name name = NULL, owner name = NULL,
         team text = NULL, description text = NULL)
     RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_alter_service';
 COMMENT ON FUNCTION svc.alter_service(name, name, name, text, text) IS
-'Changes a service; what is not given stays. new_name: renames it and its contract schema; roles and schema keep their names. owner: an existing role that becomes its owner role and takes over what the old one owns in the service''s schemas (needs a superuser). team, description: an empty text removes it.
-Errors: 42704 no such service or role; 42501 not its owner; 42710 the name or role is taken; 42622 name too long; 22023 nothing to change.';
+'Changes a service; what is not given stays. new_name: renames it and its contract schema; roles and schema keep their names; a name to which contracts were granted in advance needs a superuser. owner: an existing role that becomes its owner role and takes over what the old one owns in the service''s schemas (needs a superuser). team, description: an empty text removes it.
+Errors: 42704 no such service or role; 42501 not its owner, or the name was promised contracts; 42710 the name or role is taken; 42P06 <new_name>_api exists and is not the owner role''s; 42622 name too long; 22023 nothing to change.';
 
 CREATE FUNCTION svc.drop_service(service name, drop_objects boolean = false,
         if_exists boolean = false, force boolean = false)
@@ -179,13 +179,13 @@ Errors: 42704 no such service or role; 22023 no such level; 42501 rights are mis
 CREATE FUNCTION svc.revoke_role(service name, role name) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_revoke_role';
 COMMENT ON FUNCTION svc.revoke_role(name, name) IS
-'Ends a role''s membership in a service; the role itself stays.
+'Ends a role''s membership in a service, whoever granted it, and what the role granted further; the role itself stays.
 Errors: 42704 no such service or role, or not a declared member; 42501 not the service''s owner.';
 
 CREATE FUNCTION svc.assign(service name, VARIADIC relations regclass[]) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_assign';
 COMMENT ON FUNCTION svc.assign(name, regclass[]) IS
-'Assigns tables, views and materialized views to a service, and grants its roles their rights on them; takes no right away. A partitioned table brings its partitions along. relations: at most 100000.
+'Assigns tables, views and materialized views to a service, and grants its roles their rights on them; takes no right away. USAGE on the schema they lie in is granted where the caller may grant it; else a NOTICE tells, and svc.check_grants() lists it. A partitioned table brings its partitions along. relations: at most 100000.
 Errors: 42704 no such service; 42P01 no such relation; 42501 not the owner of the service or of a relation, or a system catalog; 42710 already assigned; 42809 not a table or view, a partition, or a foreign table; 42P16 a temporary table; 55000 an extension''s table.';
 
 CREATE FUNCTION svc.release(VARIADIC relations regclass[]) RETURNS void

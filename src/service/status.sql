@@ -14,21 +14,26 @@ SELECT s.service, 'error', pg_catalog.format('its schema %I does not exist', s.s
  WHERE s.schema IS NOT NULL
    AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname = s.schema)
 UNION ALL
-SELECT s.service, 'warning', pg_catalog.format('%s belongs to role %I', c.oid::pg_catalog.regclass, o.rolname),
-       pg_catalog.format('ALTER %s %s OWNER TO %I',
-           CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE'
-                          WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
-           c.oid::pg_catalog.regclass, w.rolname)
+SELECT s.service, c.state, pg_catalog.format(c.detail, n.nspname, o.rolname),
+       pg_catalog.format('ALTER SCHEMA %I OWNER TO %I', n.nspname, w.rolname)
+  FROM svc.service s
+ CROSS JOIN LATERAL (VALUES (s.schema::text, 'error', 'schema %I belongs to role %I, so it is not the service''s any more'),
+                            (s.service || '_api', 'warning', 'schema %I, which its contract needs, belongs to role %I')) c (name, state, detail)
+  JOIN pg_catalog.pg_namespace n ON n.nspname::text = c.name
+  JOIN pg_catalog.pg_roles w ON w.oid = s.owner
+  LEFT JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
+ WHERE NOT EXISTS (SELECT 1 FROM svc.service_schema x WHERE x.service = s.service AND x.schema = n.oid)
+UNION ALL
+SELECT s.service, 'warning', pg_catalog.format('%s belongs to role %I', i.object, o.rolname),
+       pg_catalog.format('%s OWNER TO %I', i.alter, w.rolname)
   FROM svc.service s
   JOIN svc.service_schema x ON x.service = s.service
-  JOIN pg_catalog.pg_class c ON c.relnamespace = x.schema AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-  JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+  JOIN pg_catalog.pg_class c ON c.relnamespace = x.schema AND c.relowner <> s.owner AND svc.owner_of(c.oid) = s.service
+  JOIN svc.owned_object i ON i.class_id = 'pg_catalog.pg_class'::pg_catalog.regclass AND i.object_id = c.oid
+  JOIN pg_catalog.pg_roles o ON o.oid = i.owner
   JOIN pg_catalog.pg_roles w ON w.oid = s.owner
- WHERE c.relowner <> s.owner
-   AND svc.owner_of(c.oid) = s.service
-   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
-                    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i', 'e')
-                      AND (d.deptype = 'e' OR c.relkind = 'S'))
+ WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+                    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')
 UNION ALL
 SELECT p.service, 'warning',
        pg_catalog.format('%s rights missing, %s not declared',
