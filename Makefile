@@ -13,8 +13,8 @@ MODULE_big   = svc_ownership
 MODULES_CORE = args ddl expression extension guard protect relation sql trigger
 MODULES_SERVICE = assign cascade contract contract_check ownership provision query \
                right role service status store
-MODULES_UPKEEP = body count_filter count_trigger counter counter_follow delta keep_count \
-               retention updated_at updated_at_trigger upkeep
+MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
+               keep_count retention updated_at updated_at_trigger upkeep
 
 OBJS         = src/svc_ownership.o \
                $(MODULES_CORE:%=src/core/%.o) \

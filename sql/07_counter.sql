@@ -449,6 +449,99 @@ SET ROLE regress_owner;
 \set VERBOSITY default
 SELECT svc.keep_count('guarded', 't_id', 't', 'id', 'n');
 DROP TABLE guarded;
+
+-- names that a filter uses stay while it does
+RESET ROLE;
+CREATE SCHEMA regress_names;
+CREATE TYPE regress_names.mood AS ENUM ('good', 'so so');
+CREATE TYPE regress_names.other AS ENUM ('good');
+CREATE FUNCTION regress_names.weighs(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 > 0';
+CREATE FUNCTION regress_names.differs(int, int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 <> $2';
+CREATE OPERATOR regress_names.<!> (FUNCTION = regress_names.differs, LEFTARG = int, RIGHTARG = int);
+GRANT USAGE ON SCHEMA regress_names TO regress_owner;
+SET ROLE regress_owner;
+CREATE TABLE vote (t_id int, mood regress_names.mood, weight int);
+SELECT svc.keep_count('vote', 't_id', 't', 'id', 'n',
+    filter => 'mood = ''so so'' AND regress_names.weighs(weight) AND weight OPERATOR(regress_names.<!>) 7');
+RESET ROLE;
+ALTER SCHEMA regress_names RENAME TO regress_names_2;
+ALTER TYPE regress_names.mood RENAME TO temper;
+ALTER TYPE regress_names.mood SET SCHEMA public;
+ALTER TYPE regress_names.mood RENAME VALUE 'so so' TO 'middling';
+ALTER FUNCTION regress_names.weighs RENAME TO is_heavy;
+ALTER FUNCTION regress_names.weighs SET SCHEMA public;
+ALTER OPERATOR regress_names.<!> (int, int) SET SCHEMA public;
+DROP FUNCTION regress_names.weighs;
+DROP FUNCTION regress_names.differs CASCADE;
+-- what a filter does not need is free
+ALTER TYPE regress_names.mood RENAME VALUE 'good' TO 'fine';
+ALTER TYPE regress_names.other RENAME TO mood_2;
+DROP TYPE regress_names.mood_2;
+-- also under a filter that is broken already, and for what goes with it
+SET session_replication_role = replica;
+ALTER FUNCTION regress_names.weighs RENAME TO is_heavy;
+RESET session_replication_role;
+CREATE TYPE regress_names.weight AS ENUM ();
+ALTER TYPE regress_names.weight RENAME TO mass;
+CREATE FUNCTION regress_names.mood() RETURNS int LANGUAGE sql AS 'SELECT 1';
+DROP FUNCTION regress_names.mood;
+ALTER TYPE regress_names.mood RENAME VALUE 'fine' TO 'good';
+ALTER FUNCTION regress_names.is_heavy RENAME TO weighs;
+INSERT INTO vote VALUES (1, 'so so', 1);
+SET client_min_messages = error;
+DROP SCHEMA regress_names CASCADE;
+RESET client_min_messages;
+INSERT INTO vote VALUES (1);
+
+-- who applies changes that were counted elsewhere, or disables triggers, counts nothing;
+-- svc.status says of triggers what is wrong with them, and svc.recount mends it
+SET ROLE regress_owner;
+CREATE TABLE held (t_id int) PARTITION BY LIST (t_id);
+CREATE TABLE held_1 PARTITION OF held FOR VALUES IN (1);
+SELECT svc.keep_count('held', 't_id', 't', 'id', 'n');
+RESET ROLE;
+CREATE VIEW held_status AS SELECT state, detail, hint FROM svc.status() WHERE item = 'counter regress_count.t.n';
+SET session_replication_role = replica;
+INSERT INTO held VALUES (1);
+RESET session_replication_role;
+ALTER TABLE held ENABLE ALWAYS TRIGGER svc_keep_count_insert;
+SET session_replication_role = replica;
+INSERT INTO held VALUES (1);
+RESET session_replication_role;
+SELECT * FROM held_status;
+SELECT n FROM t WHERE id = 1;
+ALTER TABLE held_1 DISABLE TRIGGER svc_keep_count_insert;
+INSERT INTO held_1 VALUES (1);
+SELECT * FROM held_status;
+ALTER TABLE held_1 ENABLE REPLICA TRIGGER svc_keep_count_insert;
+SELECT * FROM held_status;
+ALTER TABLE held_1 ENABLE TRIGGER svc_keep_count_insert;
+SELECT n FROM t WHERE id = 1;
+SELECT svc.recount('t', 'n');
+SELECT n FROM t WHERE id = 1;
+DROP TRIGGER svc_keep_count_delete ON held_1;
+SELECT * FROM held_status;
+DELETE FROM held_1;
+SELECT svc.recount('t', 'n');
+SELECT * FROM held_status;
+-- the event triggers did not fire: the triggers name a column that is gone
+SET session_replication_role = replica;
+ALTER TABLE held RENAME t_id TO t_no;
+SELECT * FROM held_status;
+UPDATE svc.counter SET source_key = 't_no' WHERE source = 'held'::regclass;
+RESET session_replication_role;
+SELECT * FROM held_status;
+SELECT svc.recount('t', 'n');
+SELECT * FROM held_status;
+-- a source that became a part of something
+CREATE TABLE held_all (t_no int) PARTITION BY LIST (t_no);
+ALTER TABLE held_all ATTACH PARTITION held DEFAULT;
+SELECT * FROM held_status;
+DROP VIEW held_status;
+SELECT svc.drop_count('t', 'n');
+
+SET ROLE regress_owner;
+UPDATE t SET n = 0;
 SELECT svc.keep_count('s', 't_id', 't', 'id', 'n');
 
 -- what a counter needs goes away

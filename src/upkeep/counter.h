@@ -41,6 +41,15 @@ enum
 	COL_AS_SUPERUSER
 };
 
+/* In a query on svc.counter: its source or target, or one of the columns that it needs, is gone */
+#define COUNTER_LOST \
+	"(EXISTS (SELECT 1 FROM pg_catalog.unnest(filter_columns || source_key) k" \
+	"          WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a" \
+	"                             WHERE a.attrelid = source AND a.attname = k))" \
+	" OR EXISTS (SELECT 1 FROM pg_catalog.unnest(ARRAY[target_key, counter]) k" \
+	"             WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a" \
+	"                                WHERE a.attrelid = target AND a.attname = k)))"
+
 /* A row of svc.counter */
 typedef struct CounterRow
 {

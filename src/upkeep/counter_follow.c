@@ -15,6 +15,7 @@
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
 #include "upkeep/count_filter.h"
+#include "upkeep/count_filter_ddl.h"
 #include "upkeep/count_trigger.h"
 #include "upkeep/counter.h"
 #include "upkeep/upkeep.h"
@@ -304,16 +305,6 @@ follow_altered(Node *command, List *objects)
 		follow_created(objects);
 }
 
-/* Counters of which a table or a column is gone. */
-#define DROPPED_COUNTERS \
-	"(source = ANY ($1) OR target = ANY ($1)) AND (" \
-	"  EXISTS (SELECT 1 FROM pg_catalog.unnest(filter_columns || source_key) k" \
-	"           WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a" \
-	"                              WHERE a.attrelid = source AND a.attname = k))" \
-	"  OR EXISTS (SELECT 1 FROM pg_catalog.unnest(ARRAY[target_key, counter]) k" \
-	"              WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a" \
-	"                                 WHERE a.attrelid = target AND a.attname = k)))"
-
 /*
  * Forget counters that lost their source, their target, or a column: statements
  * on what is left must go on.
@@ -330,7 +321,7 @@ follow_dropped(List *objects)
 		!svc_catalog_mentions("counter", COL_SOURCE, relations))
 		return;
 	svc_sql_begin(&scope, svc_extension_owner());
-	rows = counter_select(&scope, DROPPED_COUNTERS, relations);
+	rows = counter_select(&scope, "(source = ANY ($1) OR target = ANY ($1)) AND " COUNTER_LOST, relations);
 	foreach(cell, rows)
 	{
 		CounterRow *row = lfirst(cell);
@@ -346,7 +337,17 @@ follow_dropped(List *objects)
 	svc_sql_end(&scope);
 }
 
+/* Refuse to take away names that filters need. */
+static void
+check_altered(Node *command, List *objects)
+{
+	if (command)
+		count_filter_check_altered(command);
+}
+
 static const DdlHandler counter_ddl = {
+	.check_altered = check_altered,
+	.check_dropped = count_filter_check_dropped,
 	.follow_altered = follow_altered,
 	.follow_dropped = follow_dropped
 };

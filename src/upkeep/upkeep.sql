@@ -75,8 +75,8 @@ CREATE FUNCTION svc.keep_count(source regclass, source_key name, target regclass
     RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_keep_count';
 COMMENT ON FUNCTION svc.keep_count(regclass, name, regclass, name, name, text) IS
-'Keeps column counter of each row of target equal to the number of rows of source whose source_key is the row''s target_key, and counts once now. Source writers wait meanwhile. filter: only rows that meet this condition count; on source''s columns, without subqueries, immutable. The counter changes at the end of each statement, with the rights of target''s owner. A partitioned source brings its partitions along, also later ones.
-Errors: 22004 an argument is NULL; 42501 not the owner of both tables, or a superuser''s target and no superuser calls; 42703 no such column; 42804 column types do not fit; 42830 target_key is not unique; 42P17 the filter is not immutable; 42710 the counter is kept already; 42809, 42P16 not ordinary tables; 0A000 a subquery in the filter.';
+'Keeps column counter of each row of target equal to the number of rows of source whose source_key is the row''s target_key, and counts once now. Source writers wait meanwhile. Keys are the same if they are the same to target_key; both may be of any integer type. filter: only rows that meet this condition count; on source''s columns, without subqueries, immutable. It is parsed as source''s owner and runs as whoever changes rows; for TRUNCATE, ATTACH and recounts as source''s owner with search_path pg_catalog. The counter changes at the end of each statement, with the rights of target''s owner. A partitioned source brings its partitions along, also later ones. Its triggers fire where rows are changed first, not where replication applies them.
+Errors: 22004 an argument is NULL; 42501 not the owner of both tables and of all parts of source, or a superuser''s target and no superuser calls; 42703 no such column; 42804 column types do not fit; 42830 target_key is not unique; 42P17 the filter is not immutable; 42710 the counter is kept already; 42809, 42P16 not ordinary tables, or source is a part of another; 428C9 a generated counter; 0A000 a subquery, system column or whole row in the filter, or a virtual generated source_key. Later, DDL that takes away a name in the filter: 2BP01.';
 
 CREATE FUNCTION svc.drop_count(target regclass, counter name) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_drop_count';
@@ -86,7 +86,13 @@ COMMENT ON FUNCTION svc.drop_count(regclass, name) IS
 CREATE FUNCTION svc.recount(relation regclass, counter name = NULL) RETURNS bigint
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_recount';
 COMMENT ON FUNCTION svc.recount(regclass, name) IS
-'Counts again, and mends what is wrong; returns the number of rows that were. relation: a target or a source. counter: one counter, or NULL (default) for all of the relation. Source writers wait meanwhile. Errors: 42704 there is no such counter; 42501 not the owner of the target.';
+'Counts again, and mends what is wrong, also triggers of sources that the caller owns; returns the number of rows that were. relation: a target or a source. counter: one counter, or NULL (default) for all of the relation. Source writers wait meanwhile. Errors: 42704 there is no such counter; 42501 not the owner of the target.';
+
+-- Filters of counters use names of these objects, besides those whose DDL is looked at anyhow
+CREATE EVENT TRIGGER svc_ownership_names ON ddl_command_end
+    WHEN TAG IN ('ALTER TYPE', 'ALTER DOMAIN', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER OPERATOR', 'ALTER COLLATION',
+                 'ALTER EXTENSION')
+    EXECUTE FUNCTION svc.on_ddl();
 
 -- Retention
 
@@ -140,23 +146,65 @@ COMMENT ON VIEW svc.retentions IS 'Tables that the reader owns whose rows expire
 
 GRANT SELECT ON svc.counters, svc.retentions TO PUBLIC;
 
+CREATE VIEW svc.counter_problem (target, counter, detail, hint) AS
+WITH RECURSIVE part (source, relation) AS (
+    SELECT DISTINCT c.source::pg_catalog.oid, c.source::pg_catalog.oid FROM svc.counter c
+    UNION
+    SELECT p.source, i.inhrelid
+      FROM part p
+      JOIN pg_catalog.pg_inherits i ON i.inhparent = p.relation
+      JOIN pg_catalog.pg_class r ON r.oid = i.inhrelid AND r.relkind IN ('r', 'p') AND r.relpersistence <> 't'
+)
+SELECT c.target, c.counter,
+       CASE WHEN g.oid IS NULL THEN pg_catalog.format('trigger %s of %s is missing', k.name, r.relation)
+            WHEN g.tgenabled NOT IN ('O', 'A') THEN pg_catalog.format('trigger %s of %s is disabled', k.name, r.relation)
+            ELSE pg_catalog.format('trigger %s of %s counts something else', k.name, r.relation) END,
+       CASE WHEN g.tgenabled NOT IN ('O', 'A')
+            THEN pg_catalog.format('ALTER TABLE %s ENABLE TRIGGER %I; ', r.relation, k.name) ELSE '' END
+       || pg_catalog.format('SELECT svc.recount(%L, %L)', c.target, c.counter)
+  FROM svc.counter c
+  JOIN pg_catalog.pg_class t ON t.oid = c.target
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+  JOIN (SELECT part.source, part.relation::pg_catalog.regclass FROM part) r ON r.source = c.source
+ CROSS JOIN (VALUES ('svc_keep_count_insert'), ('svc_keep_count_update'),
+                    ('svc_keep_count_delete'), ('svc_keep_count_truncate')) k (name)
+  LEFT JOIN pg_catalog.pg_trigger g ON g.tgrelid = r.relation AND g.tgname = k.name
+   AND g.tgfoid = (SELECT f.oid FROM pg_catalog.pg_proc f
+                    WHERE f.proname = 'count_changes' AND f.pronamespace = (SELECT s.oid FROM pg_catalog.pg_namespace s WHERE s.nspname = 'svc'))
+ WHERE g.oid IS NULL OR g.tgenabled NOT IN ('O', 'A')
+    -- its arguments, each with a zero byte behind it, stand among those of the trigger
+    OR pg_catalog.position('\x00'::pg_catalog.bytea || g.tgargs, (
+           SELECT '\x00'::pg_catalog.bytea || pg_catalog.string_agg(pg_catalog.convert_to(a.value, pg_catalog.getdatabaseencoding()) || '\x00'::pg_catalog.bytea, ''::pg_catalog.bytea ORDER BY a.number)
+             FROM pg_catalog.unnest(ARRAY[c.source_key, pg_catalog.format('%I.%I', n.nspname, t.relname), c.target_key, c.counter, coalesce(c.filter, '')])
+                  WITH ORDINALITY a (value, number))) = 0
+UNION ALL
+SELECT c.target, c.counter,
+       pg_catalog.format('what statements on %s change is not counted: %s is a part of it', i.inhparent::pg_catalog.regclass, c.source),
+       pg_catalog.format('SELECT svc.drop_count(%L, %L)', c.target, c.counter)
+  FROM svc.counter c
+  JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.source
+UNION ALL
+SELECT c.target, c.counter, pg_catalog.format('column %I of %s does not exist', k.name, k.relation),
+       pg_catalog.format('SELECT svc.drop_count(%L, %L), then svc.keep_count with the names of now', c.target, c.counter)
+  FROM svc.counter c
+ CROSS JOIN LATERAL (
+       SELECT c.source, f.name FROM pg_catalog.unnest(c.filter_columns || c.source_key) f (name)
+       UNION ALL VALUES (c.target, c.target_key), (c.target, c.counter)) k (relation, name)
+ WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = k.relation AND a.attname = k.name);
+COMMENT ON VIEW svc.counter_problem IS 'What keeps counters from being right.';
+
 CREATE VIEW svc.upkeep_status (rank, item, state, detail, hint, owner) AS
 SELECT 3, pg_catalog.format('counter %s.%I', c.target, c.counter),
        CASE WHEN x.detail IS NULL THEN 'ok' ELSE 'error' END,
        coalesce(x.detail, pg_catalog.format('counts %s by %I', c.source, c.source_key)),
-       CASE WHEN x.detail IS NOT NULL THEN pg_catalog.format('svc.drop_count(%L, %L), then svc.keep_count(...)', c.target, c.counter) END,
-       t.relowner
+       x.hint, t.relowner
   FROM svc.counter c
   JOIN pg_catalog.pg_class t ON t.oid = c.target
   JOIN pg_catalog.pg_class s ON s.oid = c.source
   LEFT JOIN LATERAL (
-       SELECT pg_catalog.format('trigger %s of %s is %s', k.name, c.source,
-                                CASE WHEN g.oid IS NULL THEN 'missing' ELSE 'disabled' END) AS detail
-         FROM (VALUES ('svc_keep_count_insert'), ('svc_keep_count_update'),
-                      ('svc_keep_count_delete'), ('svc_keep_count_truncate')) k (name)
-         LEFT JOIN pg_catalog.pg_trigger g ON g.tgrelid = c.source AND g.tgname = k.name
-        WHERE g.oid IS NULL OR g.tgenabled = 'D'
-        ORDER BY k.name LIMIT 1) x ON true
+       SELECT p.detail, p.hint FROM svc.counter_problem p
+        WHERE p.target = c.target AND p.counter = c.counter
+        ORDER BY p.detail LIMIT 1) x ON true
 UNION ALL
 SELECT 4, pg_catalog.format('retention %s', r.relation),
        CASE WHEN i.found THEN 'ok' ELSE 'warning' END,
@@ -169,6 +217,7 @@ SELECT 4, pg_catalog.format('retention %s', r.relation),
   JOIN pg_catalog.pg_class c ON c.oid = r.relation
  CROSS JOIN LATERAL (
        SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_index i
+                        JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid AND pg_catalog.pg_indexam_has_property(x.relam, 'can_order')
                         JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attname = r.age_column
                        WHERE i.indrelid = r.relation AND i.indisvalid AND i.indpred IS NULL
                          AND i.indkey[0] = a.attnum) AS found) i;
