@@ -11,7 +11,7 @@ EXTENSION    = svc_ownership
 EXTVERSION   = 0.1
 MODULE_big   = svc_ownership
 MODULES_CORE = args ddl expression extension guard protect relation sql trigger
-MODULES_SERVICE = assign contract contract_check ownership provision query \
+MODULES_SERVICE = assign cascade contract contract_check ownership provision query \
                right role service status store
 MODULES_UPKEEP = body count_filter count_trigger counter counter_follow delta keep_count \
                retention updated_at updated_at_trigger upkeep

@@ -106,6 +106,8 @@ CREATE TABLE regress_old.t (id serial PRIMARY KEY, x int);
 ALTER TABLE regress_old.t OWNER TO regress_old;
 CREATE TABLE regress_old.dba (id int PRIMARY KEY);
 SELECT svc.create_service('regress_old', schema => 'regress_old', owner => 'regress_old', adopt => true, login => 'regress_old_app', password => 'x');
+-- the catalog, and so a dump, holds their names
+SELECT adopted_roles::text FROM svc.service WHERE service = 'regress_old';
 SELECT nspowner::regrole, rolcanlogin, rolconnlimit FROM pg_namespace, pg_roles WHERE nspname = 'regress_old' AND rolname = 'regress_old';
 SELECT relname, relowner::regrole <> 'regress_old'::regrole AS somebody_else FROM pg_class WHERE relnamespace = 'regress_old'::regnamespace AND relkind = 'r' ORDER BY 1;
 SELECT item, state, replace(detail, CURRENT_USER, 'dba') AS detail, hint FROM svc.status() WHERE item = 'service regress_old';

@@ -20,6 +20,8 @@ CREATE VIEW cheap AS SELECT id, name FROM products;
 SELECT svc.publish('regress_product', 'products', 'products', columns => '{id,name,price,mood}', filter => 'active AND price > 0');
 SELECT svc.publish('regress_product', 'best', 'best');
 SELECT * FROM svc.entities ORDER BY entity;
+-- the catalog, and so a dump, holds names of types
+SELECT entity, types::text FROM svc.entity ORDER BY entity;
 -- (before 16 columns come out with their table's name)
 SELECT viewname, viewowner, regexp_replace(definition, '\mt\.', '', 'g') AS definition
   FROM pg_views WHERE schemaname = 'regress_product_api' ORDER BY 1;

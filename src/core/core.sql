@@ -27,6 +27,11 @@ CREATE FUNCTION svc.service_changed() RETURNS trigger
 COMMENT ON FUNCTION svc.service_changed() IS
 'Trigger on svc.service: opens the catalog to a service''s owner role, and closes it when the service goes or gets another.';
 
+CREATE FUNCTION svc.service_cascade() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_service_cascade';
+COMMENT ON FUNCTION svc.service_cascade() IS
+'Trigger on svc.service: renames the service in the other catalog tables, or deletes it there.';
+
 CREATE FUNCTION svc.on_ddl() RETURNS event_trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'svc_on_ddl';
 COMMENT ON FUNCTION svc.on_ddl() IS
@@ -37,5 +42,5 @@ CREATE FUNCTION svc.on_drop() RETURNS event_trigger
 COMMENT ON FUNCTION svc.on_drop() IS
 'Event trigger on sql_drop: forgets what was dropped, protects contracts. Errors: 2BP01 a published view was named by DROP.';
 
-REVOKE EXECUTE ON FUNCTION svc.guard_catalog, svc.catalog_changed, svc.service_changed, svc.on_ddl, svc.on_drop
+REVOKE EXECUTE ON FUNCTION svc.guard_catalog, svc.catalog_changed, svc.service_changed, svc.service_cascade, svc.on_ddl, svc.on_drop
     FROM PUBLIC;

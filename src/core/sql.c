@@ -224,7 +224,11 @@ sql_array(ArrayType *value, Oid array_type)
 	return (SqlArg) {array_type, PointerGetDatum(value), value == NULL};
 }
 
-/* A list of OIDs as an array parameter, of oid[] or one of its aliases. */
+/*
+ * A list of OIDs as an array parameter, of oid[] or one of its aliases.  The
+ * array says itself what its elements are, and so how they are written: as
+ * names in a dump, where they are roles or types.
+ */
 SqlArg
 sql_oids(List *oids, Oid array_type)
 {

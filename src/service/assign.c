@@ -232,6 +232,7 @@ svc_assign(PG_FUNCTION_ARGS)
 			lock_assignable(lfirst_oid(cell));
 
 	svc_sql_begin(&scope, svc_extension_owner());
+	service_hold(service->name);
 	register_assignments(service, relations);
 	relations = assign_families(relations);
 	right_mend_for(service->name, relations, scope.saved_user);
@@ -349,6 +350,7 @@ follow_detach(Oid partitioned, Oid partition)
 		ownership_of(partitioned, &service) != OWNED_ASSIGNED)
 		return;
 	svc_sql_begin(&scope, svc_extension_owner());
+	service_hold(NameStr(service));
 	svc_sql("INSERT INTO svc.assignment (relation, service) VALUES ($1, $2) ON CONFLICT DO NOTHING",
 			sql_regclass(partition), sql_name(NameStr(service)));
 	svc_sql_end(&scope);

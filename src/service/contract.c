@@ -418,6 +418,7 @@ make_view(const Proposal *p, bool replace)
 static void
 register_entity(const Proposal *p, Oid view)
 {
+	service_hold(p->service->name);
 	svc_sql("INSERT INTO svc.entity (service, entity, view, relation, key, columns, types, typmods, filter)"
 			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 			" ON CONFLICT (service, entity) DO UPDATE"
@@ -657,6 +658,7 @@ svc_grant_contract(PG_FUNCTION_ARGS)
 	svc_sql_begin(&scope, svc_extension_owner());
 	if (entity)
 		get_entity(service, entity);
+	service_hold(service->name);
 	svc_sql("INSERT INTO svc.consumer (service, entity, consumer) VALUES ($1, $2, $3)"
 			" ON CONFLICT DO NOTHING",
 			sql_name(service->name), sql_name(entity), sql_name(consumer));

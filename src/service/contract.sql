@@ -1,8 +1,7 @@
 -- contract.sql: what a service shows to others, and who reads it.
 
 CREATE TABLE svc.entity (
-    service  name NOT NULL CONSTRAINT entity_service_fkey
-             REFERENCES svc.service ON UPDATE CASCADE ON DELETE CASCADE,
+    service  name NOT NULL,
     entity   name NOT NULL,
     view     regclass NOT NULL CONSTRAINT entity_view_key UNIQUE,
     relation regclass NOT NULL,
@@ -17,8 +16,7 @@ COMMENT ON TABLE svc.entity IS
 'Catalog: what is published, with the names and types of its columns when it was. Read svc.entities.';
 
 CREATE TABLE svc.consumer (
-    service    name NOT NULL CONSTRAINT consumer_service_fkey
-               REFERENCES svc.service ON UPDATE CASCADE ON DELETE CASCADE,
+    service    name NOT NULL,
     entity     name,
     consumer   name NOT NULL,
     database   name,

@@ -172,6 +172,7 @@ reset_settings(const Service *service, Oid role)
 void
 role_declare_member(const Service *service, Oid role, const char *kind, const char *level)
 {
+	service_hold(service->name);
 	reset_settings(service, role);
 	leave_groups(service, role, level);
 	svc_sql("INSERT INTO svc.member AS m (service, role, kind, level) VALUES ($1, $2, $3, $4)"

@@ -32,6 +32,7 @@ extern List *service_list(void);
 extern Service *svc_check_service_owner(const char *name);
 extern Service *service_arg(FunctionCallInfo fcinfo, int i);
 
+extern void service_hold(const char *service);
 extern List *service_strings(uint64 rows);
 extern char *service_joined(List *strings);
 

@@ -1,7 +1,8 @@
 -- service.sql: services, what they own, and who acts for them.
 
 -- Tables.  Keys are names, so that a dump can be loaded anywhere; roles and
--- relations are regrole and regclass, so that a rename loses nothing.
+-- relations are regrole and regclass, so that a rename loses nothing.  Names of
+-- services follow by a trigger: foreign keys would fail in a parallel restore.
 
 CREATE TABLE svc.service (
     service        name NOT NULL CONSTRAINT service_pkey PRIMARY KEY,
@@ -21,8 +22,7 @@ CREATE TABLE svc.service (
 COMMENT ON TABLE svc.service IS 'Catalog: one row a service of this database. Read svc.services.';
 
 CREATE TABLE svc.member (
-    service name NOT NULL CONSTRAINT member_service_fkey
-            REFERENCES svc.service ON UPDATE CASCADE ON DELETE CASCADE,
+    service name NOT NULL,
     role    regrole NOT NULL,
     kind    text NOT NULL CONSTRAINT member_kind_check CHECK (kind IN ('login', 'migrator', 'creator', 'granted')),
     level   text NOT NULL CONSTRAINT member_level_check CHECK (level IN ('owner', 'writer', 'reader')),
@@ -33,15 +33,13 @@ COMMENT ON TABLE svc.member IS
 
 CREATE TABLE svc.assignment (
     relation regclass NOT NULL CONSTRAINT assignment_pkey PRIMARY KEY,
-    service  name NOT NULL CONSTRAINT assignment_service_fkey
-             REFERENCES svc.service ON UPDATE CASCADE ON DELETE CASCADE
+    service  name NOT NULL
 );
 CREATE INDEX assignment_service_idx ON svc.assignment (service);
 COMMENT ON TABLE svc.assignment IS 'Catalog: relations assigned to a service one by one. Read svc.tables.';
 
 CREATE TABLE svc.store (
-    service     name NOT NULL CONSTRAINT store_service_fkey
-                REFERENCES svc.service ON UPDATE CASCADE ON DELETE CASCADE,
+    service     name NOT NULL,
     store       name NOT NULL,
     engine      text NOT NULL,
     uri         text,
@@ -63,6 +61,10 @@ CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON svc.servi
 SELECT pg_catalog.pg_extension_config_dump('svc.service', 'WHERE pg_catalog.pg_has_role(owner, ''MEMBER'') AND owner IN (SELECT r.oid FROM pg_catalog.pg_roles r)');
 CREATE TRIGGER owner_changed AFTER INSERT OR UPDATE OR DELETE ON svc.service
     FOR EACH ROW EXECUTE FUNCTION svc.service_changed();
+CREATE TRIGGER name_changed AFTER UPDATE OF service ON svc.service
+    FOR EACH ROW WHEN (OLD.service <> NEW.service) EXECUTE FUNCTION svc.service_cascade();
+CREATE TRIGGER went AFTER DELETE ON svc.service
+    FOR EACH ROW EXECUTE FUNCTION svc.service_cascade();
 CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.member
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.member

@@ -63,6 +63,7 @@ svc_add_store(PG_FUNCTION_ARGS)
 		check_no_password(uri);
 
 	svc_sql_begin(&scope, svc_extension_owner());
+	service_hold(service->name);
 	if (svc_sql("INSERT INTO svc.store (service, store, engine, uri, description)"
 				" VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING 1",
 				sql_name(service->name), sql_name(store), sql_text(engine), sql_text(uri),

@@ -5,11 +5,16 @@
  * oldest first, as the table's owner in a restricted operation: a DBA who
  * cleans up does not run a service's triggers with a DBA's rights.  A row that
  * somebody has locked is left for the next time.
+ *
+ * One cursor goes through the index once, and feeds the batches: a query for
+ * each batch would begin with the entries of all rows that went before, which
+ * the index keeps until the transaction has ended.
  */
 #include "core/svc.h"
 
 #include "access/relation.h"
 #include "access/xact.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/ddl.h"
@@ -24,11 +29,15 @@
 #include "upkeep/upkeep.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #define BATCH_ROWS 1000
+
+/* Longer than anybody keeps anything, and within what timestamps can say */
+#define MAX_KEEP_YEARS 1000
 
 SVC_FUNCTION(svc_keep_rows);
 SVC_FUNCTION(svc_drop_retention);
@@ -40,7 +49,7 @@ typedef struct Retention
 	Oid			relation;
 	char	   *column;
 	Oid			type;			/* of the column */
-	Datum		cutoff;			/* rows before this go */
+	Interval   *keep;
 	uint64		deleted;
 } Retention;
 
@@ -85,6 +94,16 @@ check_kept_table(Relation rel)
 	svc_check_relation_owner(RelationGetRelid(rel));
 }
 
+/* Is an interval longer than now() can be reduced by, in any of its parts? */
+static bool
+is_too_long(const Interval *keep)
+{
+	return abs(keep->month) > MAX_KEEP_YEARS * MONTHS_PER_YEAR ||
+		abs(keep->day) > MAX_KEEP_YEARS * 366 ||
+		keep->time > MAX_KEEP_YEARS * 366 * USECS_PER_DAY ||
+		keep->time < -MAX_KEEP_YEARS * 366 * USECS_PER_DAY;
+}
+
 /* Refuse an interval that is no time to keep something. */
 static Datum
 keep_arg(FunctionCallInfo fcinfo, int i)
@@ -104,6 +123,11 @@ keep_arg(FunctionCallInfo fcinfo, int i)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" must be a time of zero or more", "keep")));
+	if (is_too_long(keep))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be at most %d years", "keep", MAX_KEEP_YEARS),
+				 errhint("svc.drop_retention keeps all rows.")));
 	return IntervalPGetDatum(keep);
 }
 
@@ -167,7 +191,7 @@ retentions_of(Oid caller, Oid relation, MemoryContext cxt)
 {
 	List	   *retentions = NIL;
 	uint64		rows = svc_sql("SELECT r.relation::pg_catalog.oid, r.age_column, a.atttypid,"
-							   "       pg_catalog.now() - r.keep"
+							   "       r.keep"
 							   "  FROM svc.retention r"
 							   "  JOIN pg_catalog.pg_class c ON c.oid = r.relation"
 							   "  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = r.age_column"
@@ -185,7 +209,9 @@ retentions_of(Oid caller, Oid relation, MemoryContext cxt)
 		r->relation = svc_sql_oid_value(row, 1);
 		r->column = svc_sql_value(row, 2);
 		r->type = svc_sql_oid_value(row, 3);
-		r->cutoff = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 4, &isnull);
+		r->keep = DatumGetIntervalP(datumCopy(SPI_getbinval(SPI_tuptable->vals[row],
+															SPI_tuptable->tupdesc, 4, &isnull),
+											  false, sizeof(Interval)));
 		retentions = lappend(retentions, r);
 	}
 	MemoryContextSwitchTo(old);
@@ -199,41 +225,100 @@ type_name(Oid type)
 	return type == TIMESTAMPTZOID ? "timestamptz" : type == TIMESTAMPOID ? "timestamp" : "date";
 }
 
-/* The statement that deletes one batch: rows before $1, at most $2, oldest first. */
-static char *
-delete_statement(const Retention *r)
+/*
+ * A cursor on the rows that have expired, oldest first.  It locks those that
+ * it gives, and passes over those that others have locked.
+ */
+static Portal
+open_expired(const Retention *r)
 {
-	const char *table = svc_quote_relation(r->relation);
 	const char *column = quote_identifier(r->column);
+	Oid			types[1] = {TIMESTAMPTZOID};
+	Datum		values[1];
+	char	   *query = psprintf("SELECT s.tableoid, s.ctid FROM %s AS s"
+								 " WHERE s.%s OPERATOR(pg_catalog.<) $1::pg_catalog.%s"
+								 " ORDER BY s.%s FOR UPDATE SKIP LOCKED",
+								 svc_quote_relation(r->relation), column, type_name(r->type), column);
 
-	return psprintf("DELETE FROM %s AS t USING ("
-					"SELECT s.tableoid, s.ctid FROM %s AS s"
-					" WHERE s.%s OPERATOR(pg_catalog.<) $1::pg_catalog.%s"
-					" ORDER BY s.%s LIMIT $2 FOR UPDATE SKIP LOCKED) AS d"
-					" WHERE t.tableoid OPERATOR(pg_catalog.=) d.tableoid"
-					"   AND t.ctid OPERATOR(pg_catalog.=) d.ctid",
-					table, table, column, type_name(r->type), column);
+	values[0] = DirectFunctionCall2(timestamptz_mi_interval,
+									TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+									IntervalPGetDatum(r->keep));
+	return SPI_cursor_open_with_args(NULL, query, 1, types, values, NULL, false, CURSOR_OPT_NO_SCROLL);
+}
+
+/* The statement that deletes the rows at some places, given as two arrays. */
+static SPIPlanPtr
+prepare_delete(const Retention *r)
+{
+	Oid			types[2] = {OIDARRAYOID, TIDARRAYOID};
+	char	   *statement = psprintf("DELETE FROM %s AS t"
+									 " USING ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS d (place, row)"
+									 " WHERE t.tableoid OPERATOR(pg_catalog.=) d.place"
+									 "   AND t.ctid OPERATOR(pg_catalog.=) d.row",
+									 svc_quote_relation(r->relation));
+	SPIPlanPtr	plan = SPI_prepare(statement, 2, types);
+
+	if (!plan)
+		elog(ERROR, "could not prepare %s", statement);
+	return plan;
+}
+
+/* Delete the rows of one batch, the last result. */
+static uint64
+delete_batch(SPIPlanPtr statement)
+{
+	SPITupleTable *batch = SPI_tuptable;
+	int			n = (int) batch->numvals;
+	Datum	   *places = palloc(sizeof(Datum) * n);
+	Datum	   *rows = palloc(sizeof(Datum) * n);
+	Datum		values[2];
+	bool		isnull;
+
+	for (int i = 0; i < n; i++)
+	{
+		places[i] = SPI_getbinval(batch->vals[i], batch->tupdesc, 1, &isnull);
+		rows[i] = SPI_getbinval(batch->vals[i], batch->tupdesc, 2, &isnull);
+	}
+	values[0] = PointerGetDatum(construct_array(places, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	values[1] = PointerGetDatum(construct_array(rows, n, TIDOID, sizeof(ItemPointerData), false,
+												TYPALIGN_SHORT));
+	if (SPI_execute_plan(statement, values, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not delete expired rows");
+	return SPI_processed;
 }
 
 /* Delete what has expired from one table, batch after batch. */
 static void
 delete_expired(Retention *r)
 {
-	char	   *statement = delete_statement(r);
-	uint64		rows;
+	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership batch",
+												ALLOCSET_DEFAULT_SIZES);
+	SPIPlanPtr	statement = prepare_delete(r);
+	Portal		expired = open_expired(r);
 
-	do
+	for (;;)
 	{
+		MemoryContext old;
+		SPITupleTable *found;
+
 		CHECK_FOR_INTERRUPTS();
-		rows = svc_sql(statement, sql_datum(r->cutoff, TIMESTAMPTZOID),
-					   sql_datum(Int64GetDatum(BATCH_ROWS), INT8OID));
-		r->deleted += rows;
-	} while (rows > 0);
+		SPI_cursor_fetch(expired, true, BATCH_ROWS);
+		found = SPI_tuptable;
+		if (SPI_processed == 0)
+			break;
+		old = MemoryContextSwitchTo(batch);
+		r->deleted += delete_batch(statement);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(batch);
+		SPI_freetuptable(found);
+	}
+	SPI_cursor_close(expired);
 }
 
 /*
  * The same as the table's owner, with the search_path of its service, which
- * the table's triggers may count on.
+ * the table's triggers may count on.  Policies do not hide rows from it, as
+ * they do not from a foreign key's cascade.
  */
 static void
 expire(void *argument)
@@ -245,7 +330,8 @@ expire(void *argument)
 
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(svc_relation_owner(r->relation),
-						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
+						   SECURITY_NOFORCE_RLS);
 	(void) set_config_option("search_path",
 							 psprintf("%s, public, " SVC_TRIGGER_SCHEMA ", pg_temp",
 									  quote_identifier(get_namespace_name(get_rel_namespace(r->relation)))),
@@ -309,20 +395,21 @@ svc_expire_now(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-/* A column was renamed, or its table's rows expire by another name. */
+/* A column was renamed, in the table that was named and all of its parts. */
 static void
 follow_altered(Node *command, List *objects)
 {
 	RenameStmt *rename = (RenameStmt *) command;
+	List	   *relations = svc_ddl_relations(objects);
 	SqlScope	scope;
 
 	if (!command || !IsA(command, RenameStmt) || rename->renameType != OBJECT_COLUMN ||
-		!svc_catalog_mentions("retention", 1, svc_ddl_relations(objects)))
+		relations == NIL || !svc_catalog_mentions("retention", 0, NIL))
 		return;
+	relations = find_all_inheritors(linitial_oid(relations), NoLock, NULL);
 	svc_sql_begin(&scope, svc_extension_owner());
-	svc_sql("UPDATE svc.retention SET age_column = $3 WHERE relation = $1 AND age_column = $2",
-			sql_oid(((DdlObject *) linitial(objects))->object_id),
-			sql_name(rename->subname), sql_name(rename->newname));
+	svc_sql("UPDATE svc.retention SET age_column = $3 WHERE relation = ANY ($1) AND age_column = $2",
+			sql_oids(relations, OIDARRAYOID), sql_name(rename->subname), sql_name(rename->newname));
 	svc_sql_end(&scope);
 }
 

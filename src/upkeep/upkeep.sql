@@ -107,7 +107,7 @@ CREATE FUNCTION svc.keep_rows(relation regclass, age_column name, keep interval)
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_keep_rows';
 COMMENT ON FUNCTION svc.keep_rows(regclass, name, interval) IS
 'Declares for how long the rows of a table are kept; called again it changes that. age_column: timestamptz, timestamp or date, with an index that begins with it. keep: rows whose age_column is before now() - keep are deleted; ''0'' for a column such as expires_at. svc.expire_now deletes them.
-Errors: 22004, 22023 keep is NULL or below zero; 42501 not the owner of the table; 42703 no such column; 42804 a column of another type; 55000 no index; 42809, 42P16 not an ordinary table.';
+Errors: 22004, 22023 keep is NULL, below zero or above 1000 years; 42501 not the owner of the table; 42703 no such column; 42804 a column of another type; 55000 no index; 42809, 42P16 not an ordinary table.';
 
 CREATE FUNCTION svc.drop_retention(relation regclass) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_drop_retention';
@@ -118,7 +118,7 @@ CREATE FUNCTION svc.expire_now(of_relation regclass = NULL, OUT relation regclas
     RETURNS SETOF record
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_expire_now';
 COMMENT ON FUNCTION svc.expire_now(regclass) IS
-'Deletes the rows that have expired, oldest first, as each table''s owner, in the caller''s transaction. of_relation: one table, or NULL (default) for all that the caller owns. Rows that others have locked are left for the next time; a table that fails is a WARNING and stays as it was.
+'Deletes the rows that have expired, oldest first, as each table''s owner, also those that its policies hide, in the caller''s transaction. of_relation: one table, or NULL (default) for all that the caller owns. Rows that others have locked are left for the next time; a table that fails is a WARNING and stays as it was.
 Errors: 42704 its rows do not expire; 42501 not the owner of the table.';
 
 -- For people
