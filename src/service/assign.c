@@ -292,6 +292,8 @@ follow_schema_rename(RenameStmt *rename)
 {
 	SqlScope	scope;
 
+	if (!service_claiming_schema(rename->subname))
+		return;
 	svc_sql_begin(&scope, svc_extension_owner());
 	if (svc_sql("UPDATE svc.service s SET schema = $2"
 				"  FROM pg_catalog.pg_namespace n"
@@ -430,12 +432,18 @@ follow_altered(Node *command, List *objects)
 		follow_alter_table((AlterTableStmt *) command, altered_table(objects));
 }
 
-/* A schema was dropped: the next one of that name was not adopted. */
+/*
+ * A schema was dropped: the next one of that name was not adopted.  Others'
+ * schemas are none of our business, and must not wait for our catalog.
+ */
 static void
 forget_adoption(const char *schema)
 {
+	Service    *service = service_claiming_schema(schema);
 	SqlScope	scope;
 
+	if (!service || !service->adopted_schema)
+		return;
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql("UPDATE svc.service SET adopted_schema = false WHERE schema = $1 AND adopted_schema",
 			sql_name(schema));
