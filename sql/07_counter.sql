@@ -443,6 +443,12 @@ CREATE TABLE guarded_3 (t_id int, sort text);
 INSERT INTO guarded_3 VALUES (3, 'a');
 ALTER TABLE guarded ATTACH PARTITION guarded_3 FOR VALUES IN (3);
 SELECT id, n FROM t ORDER BY id;
+-- who owns the source is known as it is now, also where a partition's triggers fire
+TRUNCATE guarded_1;
+INSERT INTO guarded_1 VALUES (1, 'a');
+ALTER TABLE guarded OWNER TO regress_super;
+TRUNCATE guarded_1;
+ALTER TABLE guarded OWNER TO regress_owner;
 SELECT svc.drop_count('t', 'n');
 -- what others' writers run is not one's own to say, even in a part of one's table
 SET ROLE regress_owner;

@@ -139,18 +139,18 @@ resolve_set(Relation rel, Trigger *trigger)
 	set->cxt = cxt;
 	set->n = trigger->tgnargs / COUNTER_ARGS;
 	set->counters = palloc0(sizeof(Counter *) * Max(set->n, 1));
-	set->relations = palloc(sizeof(Oid) * (set->n + 2));
+	set->relations = palloc(sizeof(Oid) * (2 * set->n + 2));
 	for (int i = 0; i < set->n; i++)
 	{
 		CounterNames names = names_of_argument(trigger->tgargs + i * COUNTER_ARGS);
 
 		set->counters[i] = counter_resolve(rel, &names);
 		set->counters[i]->keep_plan = true;
-		set->relations[i] = set->counters[i]->target;
+		set->relations[set->n_relations++] = set->counters[i]->target;
+		set->relations[set->n_relations++] = set->counters[i]->source;
 	}
-	set->relations[set->n] = RelationGetRelid(rel);
-	set->relations[set->n + 1] = svc_catalog_relation("counter");
-	set->n_relations = set->n + 2;
+	set->relations[set->n_relations++] = RelationGetRelid(rel);
+	set->relations[set->n_relations++] = svc_catalog_relation("counter");
 	MemoryContextSwitchTo(old);
 	return set;
 }

@@ -178,7 +178,8 @@ resolve(Relation rel, Oid target, const CounterNames *names, const Declaration *
 	count_check_key(rel, c->key);
 	c->key_stored_type = getBaseType(TupleDescAttr(RelationGetDescr(rel), c->key - 1)->atttypid);
 	resolve_key_type(rel, c, names);
-	if (OidIsValid(declaration->source))
+	c->source = declaration->source;
+	if (OidIsValid(c->source))
 		c->filter_owner = svc_relation_owner(declaration->source);
 	if (names->filter)
 		c->filter = count_filter_parse(rel, names->filter, c->filter_owner);

@@ -67,7 +67,8 @@ typedef struct Counter
 	Oid			key_type;		/* what its values are compared as */
 	Oid			key_collation;
 	Node	   *filter;			/* which rows count, or NULL */
-	Oid			filter_owner;	/* whose text that is; InvalidOid: nobody declared it */
+	Oid			source;			/* as it is declared; InvalidOid: nobody declared it */
+	Oid			filter_owner;	/* the source's owner */
 	Bitmapset  *columns;		/* key and filter, as in tg_updatedcols */
 	Oid			target;
 	AttrNumber	target_key;
