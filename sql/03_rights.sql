@@ -319,6 +319,39 @@ regress_a	x	redis	\N	\N
 RESET ROLE;
 SELECT service FROM svc.services ORDER BY 1;
 
+-- what concerns a few relations does not look at all there are
+SET ROLE regress_b_owner;
+DO $$
+BEGIN
+    FOR i IN 1..200 LOOP
+        EXECUTE format('CREATE TABLE regress_b.many_%s (id int)', i);
+    END LOOP;
+END $$;
+RESET ROLE;
+SELECT svc.create_service('regress_few');
+CREATE SCHEMA regress_few;
+CREATE TABLE regress_few.t1 (id int);
+CREATE TABLE regress_few.t2 (id int);
+SET track_functions = 'all';
+BEGIN;
+CREATE TABLE regress_b.one_more (id int);
+SELECT svc.assign('regress_few', 'regress_few.t1', 'regress_few.t2');
+SELECT svc.release('regress_few.t1');
+SELECT svc.create_service('regress_new', schema => 'regress_new');
+SELECT pg_stat_get_xact_function_calls('svc.owner_of'::regproc) < 100 AS few;
+ROLLBACK;
+RESET track_functions;
+SELECT svc.drop_service('regress_few', drop_objects => true);
+SET client_min_messages = warning;
+DROP SCHEMA regress_few CASCADE;
+DO $$
+BEGIN
+    FOR i IN 1..200 LOOP
+        EXECUTE format('DROP TABLE regress_b.many_%s', i);
+    END LOOP;
+END $$;
+RESET client_min_messages;
+
 -- a role dropped behind our back
 SELECT svc.create_service('regress_x', schema => 'regress_x');
 SET ROLE regress_a_owner;

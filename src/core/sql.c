@@ -310,7 +310,6 @@ svc_sql_do_each(const char *query, const SqlArg *args, int nargs)
 	uint64		rows;
 	ListCell   *cell;
 
-	svc_sql_join_by_hash();
 	rows = svc_sql_run(query, args, nargs);
 	for (uint64 row = 0; row < rows; row++)
 		statements = lappend(statements, svc_sql_value(row, 1));

@@ -21,6 +21,7 @@
 #include "core/extension.h"
 #include "core/sql.h"
 #include "executor/spi.h"
+#include "service/assign.h"
 #include "service/contract.h"
 #include "service/provision.h"
 #include "service/right.h"
@@ -441,6 +442,23 @@ make_extension(Provision *p, const char *extension)
 	SetUserIdAndSecContext(user, context);
 }
 
+/* What lies in the service's schema already, and what goes with it. */
+static List *
+relations_in_schema(const Provision *p)
+{
+	List	   *relations = NIL;
+	uint64		rows;
+
+	if (!p->request->schema)
+		return NIL;
+	rows = svc_sql("SELECT c.oid FROM pg_catalog.pg_class c"
+				   " WHERE c.relnamespace = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')",
+				   sql_oid(get_namespace_oid(p->request->schema, false)));
+	for (uint64 row = 0; row < rows; row++)
+		relations = lappend_oid(relations, svc_sql_oid_value(row, 1));
+	return assign_families(relations);
+}
+
 /* Make everything that was asked for.  Inside a scope of the extension's owner. */
 static const char *
 provision(Provision *p)
@@ -462,7 +480,7 @@ provision(Provision *p)
 	declare_logins(p);
 	foreach(cell, r->extensions)
 		make_extension(p, lfirst(cell));
-	right_mend_for(r->service, NIL, p->roles.caller);
+	right_begin(r->service, relations_in_schema(p), p->roles.caller);
 	contract_welcome_consumer(r->service);
 	return p->adopted_schema || p->roles.adopted != NIL ? "adopted" : "created";
 }
@@ -675,6 +693,7 @@ change_owner(const Service *service, Oid role, Oid caller)
 {
 	SqlArg		args[3] = {sql_name(service->name), sql_oid(service->owner), sql_oid(role)};
 
+	svc_sql_join_by_hash();
 	svc_sql_do_each(CHANGE_OWNERS, args, 3);
 	svc_sql("DELETE FROM svc.member WHERE service = $1 AND role = $2",
 			sql_name(service->name), sql_regrole(role));

@@ -64,56 +64,55 @@ typedef struct Right
 
 /* Rights as rows of m, which "source" selects from and restricts */
 #define RIGHTS(source) \
-	"SELECT o.keyword, g.class_id::pg_catalog.oid, g.role::pg_catalog.oid, g.privileges," \
-	"       pg_catalog.array_agg(g.object_id ORDER BY o.name)" \
+	"SELECT k.keyword, g.class_id::pg_catalog.oid, g.role::pg_catalog.oid, g.privileges," \
+	"       pg_catalog.array_agg(g.object_id ORDER BY g.object_id)" \
 	"  FROM (SELECT m.class_id, m.object_id, m.role," \
-	"               pg_catalog.string_agg(m.privilege, ', ' ORDER BY m.privilege) AS privileges" \
+	"               pg_catalog.string_agg(DISTINCT m.privilege, ', ' ORDER BY m.privilege) AS privileges" \
 	source \
 	"         GROUP BY m.class_id, m.object_id, m.role) g" \
-	"  JOIN svc.grantable_object o ON o.class_id = g.class_id AND o.object_id = g.object_id" \
+	"  LEFT JOIN pg_catalog.pg_class c ON c.oid = g.object_id" \
+	" CROSS JOIN LATERAL (" \
+	"       SELECT CASE WHEN g.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass THEN 'SCHEMA'" \
+	"                   WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END) k (keyword)" \
 	"  JOIN pg_catalog.pg_roles r ON r.oid = g.role" \
-	" GROUP BY o.keyword, g.class_id, g.role, r.rolname, g.privileges ORDER BY o.keyword, r.rolname"
+	" GROUP BY k.keyword, g.class_id, g.role, r.rolname, g.privileges ORDER BY k.keyword, r.rolname"
 
-/* The object is one of some relations, or a schema that one of them lies in */
-#define ON_RELATIONS \
-	"(CASE WHEN m.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass" \
-	"      THEN m.object_id IN (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = ANY ($2))" \
-	"      ELSE m.object_id = ANY ($2) END)"
-
-/* What is missing on some relations and schemas, or on all */
+/* What is missing on some relations, and on the schemas they lie in for their sake; or everything */
 #define MISSING_RIGHTS \
 	"  FROM svc.missing_right m" \
-	" WHERE m.service = $1 AND (pg_catalog.cardinality($2) = 0 OR " ON_RELATIONS ")"
+	" WHERE m.service = $1 AND (pg_catalog.cardinality($2) = 0 OR m.relation = ANY ($2))"
+
+/* What is missing on a service's own schemas */
+#define MISSING_ON_SCHEMAS \
+	"  FROM svc.missing_right m" \
+	" WHERE m.service = $1 AND m.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND m.relation IS NULL"
 
 /*
- * A schema that is not the service's is not ours to open.  USAGE on it is
- * granted where the caller could grant it himself.
+ * What a service's roles hold on some objects of a class, and need not.  The
+ * objects are named twice: a condition on the one side of an outer join is not
+ * known on the other.
  */
-#define MAY_GRANT \
-	"(m.class_id <> 'pg_catalog.pg_namespace'::pg_catalog.regclass" \
-	" OR EXISTS (SELECT 1 FROM svc.service_schema x WHERE x.service = m.service AND x.schema = m.object_id)" \
-	" OR EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n" \
-	"             WHERE n.oid = m.object_id" \
-	"               AND (pg_catalog.pg_has_role($3, n.nspowner, 'USAGE')" \
-	"                    OR pg_catalog.has_schema_privilege($3, n.oid, 'USAGE WITH GRANT OPTION'))))"
-
-/* What a service's roles hold on some relations and schemas, and need not */
-#define UNDECLARED_RIGHTS \
-	"  FROM svc.undeclared_right m" \
-	" WHERE m.service = $1 AND (NOT m.adopted OR $3)" \
-	"   AND m.class_id IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_namespace'::pg_catalog.regclass)" \
-	"   AND " ON_RELATIONS
+#define UNDECLARED_RIGHTS(class) \
+	"  FROM (SELECT * FROM svc.held_right" \
+	"         WHERE class_id = '" class "'::pg_catalog.regclass AND object_id = ANY ($2)) m" \
+	"  LEFT JOIN (SELECT * FROM svc.allowed_right" \
+	"              WHERE class_id = '" class "'::pg_catalog.regclass AND object_id = ANY ($2)) a" \
+	"    ON a.object_id = m.object_id AND a.role = m.role AND a.privilege = m.privilege" \
+	" WHERE m.service = $1 AND (NOT m.adopted OR $3) AND a.role IS NULL"
 
 /* Memberships and default privileges that are missing, and settings */
 #define MISSING_OTHERS \
-	"SELECT p.fix FROM svc.grant_problem p" \
-	" WHERE p.service = $1 AND p.problem = 'missing'" \
-	"   AND (p.privilege = 'MEMBER' OR p.object LIKE 'default privileges %')" \
-	" ORDER BY p.privilege = 'MEMBER' DESC"
+	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step < 3 ORDER BY m.step"
 
 #define MISSING_SETTINGS \
-	"SELECT p.fix FROM svc.grant_problem p" \
-	" WHERE p.service = $1 AND p.problem = 'missing' AND p.privilege LIKE 'SET %'"
+	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step = 3"
+
+/*
+ * Queries over access control lists are estimated to find next to nothing, and
+ * with more relations than this the nested loops that follow from it are slower
+ * than hash joins; with fewer, the hash joins are.
+ */
+#define MAX_NESTED 200
 
 /* Read the rights that a query made with RIGHTS gives. */
 static List *
@@ -122,7 +121,6 @@ read_rights(const char *query, const SqlArg *args, int nargs)
 	List	   *rights = NIL;
 	uint64		rows;
 
-	svc_sql_join_by_hash();
 	rows = svc_sql_run(query, args, nargs);
 	for (uint64 row = 0; row < rows; row++)
 	{
@@ -230,20 +228,91 @@ run_rights(List *rights, bool grant)
 }
 
 /*
- * Grant what is declared for a service and missing: on some relations and the
- * schemas they lie in, or, with NIL, everything.  On schemas that are not the
- * service's only what the caller may grant; InvalidOid: nothing.  Returns the
- * number of statements that it took.  Inside a scope of the extension's owner.
+ * A schema that is not the service's is not ours to open.  USAGE on it is
+ * granted where the caller could grant it himself.
+ */
+static bool
+may_open(const char *service, Oid schema, Oid caller)
+{
+	char	   *name = get_namespace_name(schema);
+	Service    *claiming = name ? service_claiming_schema(name) : NULL;
+
+	if (claiming && strcmp(claiming->name, service) == 0 && service_owns_schema(claiming, schema))
+		return true;
+	return name && OidIsValid(caller) &&
+		(object_ownercheck(NamespaceRelationId, schema, caller) ||
+		 object_aclcheck(NamespaceRelationId, schema, caller,
+						 ACL_GRANT_OPTION_FOR(ACL_USAGE)) == ACLCHECK_OK);
+}
+
+/* Of some rights those that the caller may grant, or those that he may not. */
+static List *
+choose_rights(List *rights, const char *service, Oid caller, bool may)
+{
+	List	   *chosen = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rights)
+	{
+		Right	   *right = lfirst(cell);
+		List	   *objects = NIL;
+		ListCell   *object;
+
+		foreach(object, right->objects)
+			if (may == (right->class_id != NamespaceRelationId ||
+						may_open(service, lfirst_oid(object), caller)))
+				objects = lappend_oid(objects, lfirst_oid(object));
+		right->objects = objects;
+		if (objects != NIL)
+			chosen = lappend(chosen, right);
+	}
+	return chosen;
+}
+
+/* The best way to join for this many relations; NIL is all. */
+static void
+choose_joins(List *relations)
+{
+	if (relations == NIL || list_length(relations) > MAX_NESTED)
+		svc_sql_join_by_hash();
+}
+
+/*
+ * Grant what is declared for a service and missing: on some relations and, for
+ * their sake, the schemas they lie in, or, with NIL, everything.  On schemas
+ * that are not the service's only what the caller may grant; InvalidOid:
+ * nothing.  Returns the number of statements that it took.  Inside a scope of
+ * the extension's owner.
  */
 int
 right_mend_for(const char *service, List *relations, Oid caller)
 {
-	SqlArg		args[3] = {sql_name(service), sql_oids(relations, OIDARRAYOID), sql_oid(caller)};
-	int			n = run_rights(read_rights(RIGHTS(MISSING_RIGHTS " AND " MAY_GRANT), args, 3), true);
+	SqlArg		args[2] = {sql_name(service), sql_oids(relations, OIDARRAYOID)};
+	List	   *rights;
+	int			n;
 
+	choose_joins(relations);
+	rights = read_rights(RIGHTS(MISSING_RIGHTS), args, 2);
+	n = run_rights(choose_rights(rights, service, caller, true), true);
 	if (relations != NIL)
 		return n;
 	return n + svc_sql_do_each(MISSING_OTHERS, args, 1) + run_settings(MISSING_SETTINGS, args, 1);
+}
+
+/*
+ * Everything for a service that is new and has these relations only: to find
+ * out which are its, out of all that there are, takes long where there are many.
+ */
+void
+right_begin(const char *service, List *relations, Oid caller)
+{
+	SqlArg		args[1] = {sql_name(service)};
+
+	run_rights(read_rights(RIGHTS(MISSING_ON_SCHEMAS), args, 1), true);
+	svc_sql_do_each(MISSING_OTHERS, args, 1);
+	run_settings(MISSING_SETTINGS, args, 1);
+	if (relations != NIL)
+		right_mend_for(service, relations, caller);
 }
 
 /* The same on the service's own schemas. */
@@ -257,11 +326,13 @@ right_mend(const char *service, List *relations)
 void
 right_tell_closed(const char *service, List *relations, Oid caller)
 {
-	SqlArg		args[3] = {sql_name(service), sql_oids(relations, OIDARRAYOID), sql_oid(caller)};
-	List	   *rights = read_rights(RIGHTS(MISSING_RIGHTS " AND NOT " MAY_GRANT), args, 3);
+	SqlArg		args[2] = {sql_name(service), sql_oids(relations, OIDARRAYOID)};
+	List	   *rights;
 	ListCell   *cell;
 
-	foreach(cell, rights)
+	choose_joins(relations);
+	rights = read_rights(RIGHTS(MISSING_RIGHTS), args, 2);
+	foreach(cell, choose_rights(rights, service, caller, false))
 	{
 		Right	   *right = lfirst(cell);
 		char	   *role = svc_role_name(right->role);
@@ -277,6 +348,30 @@ right_tell_closed(const char *service, List *relations, Oid caller)
 }
 
 /*
+ * The schemas that some relations lie in, without those that another relation
+ * keeps open to the service: whether one does is seen at once where relations
+ * are assigned to it, and takes a look at each relation in the schema else.
+ */
+static List *
+schemas_left(const char *service, List *relations)
+{
+	List	   *schemas = NIL;
+	List	   *left = NIL;
+	ListCell   *cell;
+
+	foreach(cell, relations)
+		if (OidIsValid(get_rel_namespace(lfirst_oid(cell))))
+			schemas = list_append_unique_oid(schemas, get_rel_namespace(lfirst_oid(cell)));
+	foreach(cell, schemas)
+		if (svc_sql("SELECT 1 FROM svc.assignment a"
+					"  JOIN pg_catalog.pg_class c ON c.oid = a.relation"
+					" WHERE a.service = $1 AND c.relnamespace = $2 LIMIT 1",
+					sql_name(service), sql_oid(lfirst_oid(cell))) == 0)
+			left = lappend_oid(left, lfirst_oid(cell));
+	return left;
+}
+
+/*
  * Take back what a service's roles hold on some relations, and the schemas
  * they lie in, without its being declared any more.  Roles that were adopted
  * keep it, unless adopted_too: what they had before is not known.
@@ -284,11 +379,17 @@ right_tell_closed(const char *service, List *relations, Oid caller)
 void
 right_take_back(const char *service, List *relations, bool adopted_too)
 {
-	SqlArg		args[3] = {sql_name(service), sql_oids(relations, OIDARRAYOID),
-	sql_bool(adopted_too)};
+	List	   *schemas = schemas_left(service, relations);
+	SqlArg		args[3] = {sql_name(service), sql_oids(relations, OIDARRAYOID), sql_bool(adopted_too)};
 
-	if (relations != NIL)
-		run_rights(read_rights(RIGHTS(UNDECLARED_RIGHTS), args, 3), false);
+	if (relations == NIL)
+		return;
+	choose_joins(relations);
+	run_rights(read_rights(RIGHTS(UNDECLARED_RIGHTS("pg_catalog.pg_class")), args, 3), false);
+	if (schemas == NIL)
+		return;
+	args[1] = sql_oids(schemas, OIDARRAYOID);
+	run_rights(read_rights(RIGHTS(UNDECLARED_RIGHTS("pg_catalog.pg_namespace")), args, 3), false);
 }
 
 /* An object of our catalog */

@@ -23,7 +23,8 @@ COMMENT ON VIEW svc.service_role IS 'The owner, writer and reader role of each s
 
 -- The schemas of each service.  Others may have schemas of the same names: one
 -- counts only where it belongs to the service's owner role, or was adopted
--- (service_owns_schema in C).
+-- (service_owns_schema in C).  The name of a contract schema is compared both
+-- ways round, so that the one is found by the other's index.
 CREATE VIEW svc.service_schema (service, schema, contract) AS
 SELECT s.service, n.oid, false
   FROM svc.service s
@@ -31,7 +32,8 @@ SELECT s.service, n.oid, false
 UNION ALL
 SELECT s.service, n.oid, true
   FROM svc.service s
-  JOIN pg_catalog.pg_namespace n ON n.nspname::text = s.service || '_api' AND n.nspowner = s.owner
+  JOIN pg_catalog.pg_namespace n ON n.nspname = (s.service || '_api')::name
+   AND s.service = "left"(n.nspname::text, -4)::name AND n.nspowner = s.owner
  WHERE n.nspname IS DISTINCT FROM s.schema;
 COMMENT ON VIEW svc.service_schema IS 'Each service''s own schema and its contract schema.';
 
@@ -59,29 +61,32 @@ SELECT e.service, e.entity, r.role
   JOIN svc.service_role r ON r.service = c.consumer;
 COMMENT ON VIEW svc.contract_reader IS 'The roles that may read each entity of a contract.';
 
--- Everything that is declared
-CREATE VIEW svc.expected_right (service, class_id, object_id, role, privilege) AS
-SELECT r.service, 'pg_catalog.pg_class'::pg_catalog.regclass, r.relation, o.role, l.privilege
+-- Everything that is declared, and the relation for whose sake it is, NULL for a
+-- service's own schemas.  So what concerns some relations is found from them; a
+-- schema comes once for each relation in it.
+CREATE VIEW svc.expected_right (service, class_id, object_id, role, privilege, relation) AS
+SELECT r.service, 'pg_catalog.pg_class'::pg_catalog.regclass, r.relation, o.role, l.privilege, r.relation
   FROM svc.service_relation r
   JOIN svc.level_privilege l ON l.relkind = r.relkind
   JOIN svc.service_role o ON o.service = r.service AND o.level = l.level
 UNION ALL
-SELECT r.service, 'pg_catalog.pg_class'::pg_catalog.regclass, v.oid, r.role, 'SELECT'
+SELECT r.service, 'pg_catalog.pg_class'::pg_catalog.regclass, v.oid, r.role, 'SELECT', v.oid
   FROM svc.contract_reader r
   JOIN svc.entity e ON e.service = r.service AND e.entity = r.entity
   JOIN pg_catalog.pg_class v ON v.oid = e.view
 UNION ALL
 SELECT x.service, 'pg_catalog.pg_namespace'::pg_catalog.regclass, x.schema, o.role,
-       CASE o.level WHEN 'reader' THEN 'USAGE' ELSE 'CREATE' END
+       CASE o.level WHEN 'reader' THEN 'USAGE' ELSE 'CREATE' END, NULL::pg_catalog.oid
   FROM svc.service_schema x
   JOIN svc.service_role o ON o.service = x.service AND o.level IN ('reader', 'owner')
-UNION
-SELECT r.service, 'pg_catalog.pg_namespace'::pg_catalog.regclass, r.schema, o.role, 'USAGE'
+UNION ALL
+SELECT r.service, 'pg_catalog.pg_namespace'::pg_catalog.regclass, r.schema, o.role, 'USAGE', r.relation
   FROM svc.service_relation r
   JOIN svc.service_role o ON o.service = r.service AND o.level = 'reader'
-UNION
-SELECT r.service, 'pg_catalog.pg_namespace'::pg_catalog.regclass, x.schema, r.role, 'USAGE'
+UNION ALL
+SELECT r.service, 'pg_catalog.pg_namespace'::pg_catalog.regclass, x.schema, r.role, 'USAGE', e.view::pg_catalog.oid
   FROM svc.contract_reader r
+  JOIN svc.entity e ON e.service = r.service AND e.entity = r.entity
   JOIN svc.service_schema x ON x.service = r.service AND x.contract;
 COMMENT ON VIEW svc.expected_right IS 'Rights on schemas and relations that services'' roles should have.';
 
@@ -119,8 +124,8 @@ COMMENT ON VIEW svc.granted_right IS 'Rights that were granted on schemas, relat
 -- count, since what everybody may can be taken back at any time.  But it counts
 -- for schemas that are not the service's, such as public: nothing is granted
 -- there that is not needed.
-CREATE VIEW svc.missing_right (service, class_id, object_id, role, privilege) AS
-SELECT e.service, e.class_id, e.object_id, e.role, e.privilege
+CREATE VIEW svc.missing_right (service, class_id, object_id, role, privilege, relation) AS
+SELECT e.service, e.class_id, e.object_id, e.role, e.privilege, e.relation
   FROM svc.expected_right e
   JOIN pg_catalog.pg_roles r ON r.oid = e.role
   LEFT JOIN pg_catalog.pg_class c
@@ -139,29 +144,21 @@ COMMENT ON VIEW svc.missing_right IS 'Rights that are declared and were not gran
 
 -- What a role was declared is allowed to the roles above it, too
 CREATE VIEW svc.allowed_right (class_id, object_id, role, privilege) AS
-WITH expected AS MATERIALIZED (
-    SELECT e.class_id, e.object_id, e.role, e.privilege FROM svc.expected_right e
-)
-SELECT e.class_id, e.object_id, e.role, e.privilege
-  FROM expected e
-UNION
-SELECT e.class_id, e.object_id, higher.role, e.privilege
-  FROM expected e
+SELECT DISTINCT e.class_id, e.object_id, higher.role, e.privilege
+  FROM svc.expected_right e
   JOIN svc.service_role lower ON lower.role = e.role
-  JOIN svc.service_role higher ON higher.service = lower.service AND higher.rank > lower.rank;
+  JOIN svc.service_role higher ON higher.service = lower.service AND higher.rank >= lower.rank;
 COMMENT ON VIEW svc.allowed_right IS 'Rights that services'' roles may hold: what is declared, for the role and those above it.';
 
--- What the roles of a service hold without its being declared, wherever that is
-CREATE VIEW svc.undeclared_right (service, class_id, object_id, role, privilege, adopted) AS
+-- What the roles of services hold on relations and schemas, wherever that is
+CREATE VIEW svc.held_right (service, class_id, object_id, role, privilege, adopted) AS
 SELECT r.service, g.class_id, g.object_id, r.role, g.privilege, r.role = ANY (s.adopted_roles)
   FROM svc.granted_right g
   JOIN svc.service_role r ON r.role = g.grantee
   JOIN svc.service s ON s.service = r.service
-  LEFT JOIN svc.allowed_right a
-    ON a.class_id = g.class_id AND a.object_id = g.object_id
-   AND a.role = g.grantee AND a.privilege = g.privilege
- WHERE a.role IS NULL AND g.column_id = 0;
-COMMENT ON VIEW svc.undeclared_right IS 'Rights that services'' own roles hold and do not need.';
+ WHERE g.column_id = 0
+   AND g.class_id IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_namespace'::pg_catalog.regclass);
+COMMENT ON VIEW svc.held_right IS 'Rights on relations and schemas that were granted to services'' own roles.';
 
 -- Granted and not declared.  Logical services share their tables' schemas with
 -- others, so only what is in the schemas of services counts.
@@ -344,13 +341,50 @@ SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'ROUTINE',
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace;
 COMMENT ON VIEW svc.grantable_object IS 'How GRANT names schemas, relations and functions.';
 
+-- What is missing besides rights, in the order in which it is mended
+CREATE VIEW svc.missing_other (step, service, object, role, privilege, fix) AS
+SELECT 1, e.service, pg_catalog.quote_ident(g.rolname), e.role, 'MEMBER',
+       pg_catalog.format('GRANT %I TO %I%s', g.rolname, r.rolname,
+                         -- one that has not all of it can only be since 16
+                         CASE WHEN h.is_member
+                              THEN ' WITH SET TRUE, INHERIT ' || pg_catalog.upper(r.rolinherit::text) END)
+  FROM svc.expected_membership e
+  JOIN pg_catalog.pg_roles g ON g.oid = e.group_role
+  JOIN pg_catalog.pg_roles r ON r.oid = e.role
+ CROSS JOIN LATERAL (
+       SELECT pg_catalog.count(*) > 0, pg_catalog.bool_or(m.can_set), pg_catalog.bool_or(m.inherits)
+         FROM svc.membership m
+        WHERE m.group_role = e.group_role AND m.role = e.role) h (is_member, can_set, inherits)
+ WHERE NOT h.is_member OR NOT h.can_set OR NOT h.inherits AND r.rolinherit
+UNION ALL
+SELECT 2, e.service, 'default privileges in schema ' || pg_catalog.quote_ident(n.nspname), e.role, e.privilege,
+       pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I GRANT %s ON %s TO %I', k.rolname, n.nspname,
+                         e.privilege, CASE e.kind WHEN 'S' THEN 'SEQUENCES' ELSE 'TABLES' END, r.rolname)
+  FROM svc.expected_default e
+  JOIN pg_catalog.pg_namespace n ON n.oid = e.schema
+  JOIN pg_catalog.pg_roles k ON k.oid = e.maker
+  JOIN pg_catalog.pg_roles r ON r.oid = e.role
+ WHERE NOT EXISTS (SELECT 1 FROM svc.granted_default g
+                    WHERE g.maker = e.maker AND g.schema = e.schema AND g.kind = e.kind
+                      AND g.grantee = e.role AND g.privilege = e.privilege)
+UNION ALL
+SELECT 3, m.service, 'database ' || pg_catalog.quote_ident(pg_catalog.current_database()), m.role, 'SET ' || m.name,
+       pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET %s = %s', r.rolname, pg_catalog.current_database(), m.name,
+                         CASE m.name WHEN 'role' THEN pg_catalog.quote_literal(m.value) ELSE m.value END)
+  FROM svc.missing_setting m
+  JOIN pg_catalog.pg_roles r ON r.oid = m.role;
+COMMENT ON VIEW svc.missing_other IS 'Memberships, default privileges and settings that services lack, with the statement that makes each.';
+
 -- Everything that differs, with the statement that mends it
 CREATE VIEW svc.grant_problem (service, object, role, privilege, problem, via, fix) AS
-SELECT m.service, o.name, m.role, m.privilege, 'missing', NULL::oid,
+SELECT DISTINCT m.service, o.name, m.role, m.privilege, 'missing', NULL::oid,
        pg_catalog.format('GRANT %s ON %s %s TO %I', m.privilege, o.keyword, o.name, r.rolname)
   FROM svc.missing_right m
   JOIN svc.grantable_object o ON o.class_id = m.class_id AND o.object_id = m.object_id
   JOIN pg_catalog.pg_roles r ON r.oid = m.role
+UNION ALL
+SELECT m.service, m.object, m.role, m.privilege, 'missing', NULL::oid, m.fix
+  FROM svc.missing_other m
 UNION ALL
 SELECT e.service, o.name || coalesce('.' || pg_catalog.quote_ident(t.attname), ''), u.role,
        e.privilege || CASE WHEN e.grantable THEN ' WITH GRANT OPTION' ELSE '' END, 'extra', u.via,
@@ -378,17 +412,6 @@ SELECT e.service, o.name || coalesce('.' || pg_catalog.quote_ident(t.attname), '
                            WHERE l.class_id = e.class_id AND l.object_id = e.object_id
                              AND l.privilege = e.privilege AND pg_catalog.pg_has_role(h.role, l.role, 'USAGE'))) u
 UNION ALL
-SELECT e.service, 'default privileges in schema ' || pg_catalog.quote_ident(n.nspname), e.role, e.privilege, 'missing', NULL::oid,
-       pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I GRANT %s ON %s TO %I', k.rolname, n.nspname,
-                         e.privilege, CASE e.kind WHEN 'S' THEN 'SEQUENCES' ELSE 'TABLES' END, r.rolname)
-  FROM svc.expected_default e
-  JOIN pg_catalog.pg_namespace n ON n.oid = e.schema
-  JOIN pg_catalog.pg_roles k ON k.oid = e.maker
-  JOIN pg_catalog.pg_roles r ON r.oid = e.role
- WHERE NOT EXISTS (SELECT 1 FROM svc.granted_default g
-                    WHERE g.maker = e.maker AND g.schema = e.schema AND g.kind = e.kind
-                      AND g.grantee = e.role AND g.privilege = e.privilege)
-UNION ALL
 SELECT x.service, 'default privileges in schema ' || pg_catalog.quote_ident(n.nspname), g.grantee, g.privilege, 'extra', NULL::oid,
        pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I REVOKE %s ON %s FROM %s', k.rolname, n.nspname,
                          g.privilege, CASE g.kind WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' WHEN 'T' THEN 'TYPES' ELSE 'TABLES' END,
@@ -407,30 +430,10 @@ SELECT x.service, 'default privileges in schema ' || pg_catalog.quote_ident(n.ns
                     WHERE o.service = s.service AND o.role = g.grantee
                       AND l.relkind = g.kind AND l.privilege = g.privilege AND NOT x.contract)
 UNION ALL
-SELECT e.service, pg_catalog.quote_ident(g.rolname), e.role, 'MEMBER', 'missing', NULL::oid,
-       pg_catalog.format('GRANT %I TO %I%s', g.rolname, r.rolname,
-                         -- one that has not all of it can only be since 16
-                         CASE WHEN h.is_member
-                              THEN ' WITH SET TRUE, INHERIT ' || pg_catalog.upper(r.rolinherit::text) END)
-  FROM svc.expected_membership e
-  JOIN pg_catalog.pg_roles g ON g.oid = e.group_role
-  JOIN pg_catalog.pg_roles r ON r.oid = e.role
- CROSS JOIN LATERAL (
-       SELECT pg_catalog.count(*) > 0, pg_catalog.bool_or(m.can_set), pg_catalog.bool_or(m.inherits)
-         FROM svc.membership m
-        WHERE m.group_role = e.group_role AND m.role = e.role) h (is_member, can_set, inherits)
- WHERE NOT h.is_member OR NOT h.can_set OR NOT h.inherits AND r.rolinherit
-UNION ALL
 SELECT e.service, pg_catalog.quote_ident(g.rolname), e.role, 'MEMBER', 'extra', e.via, m.revoke
   FROM svc.extra_membership e
   JOIN pg_catalog.pg_roles g ON g.oid = e.group_role
   JOIN svc.membership m ON m.group_role = e.group_role AND m.role = e.stranger
-UNION ALL
-SELECT m.service, 'database ' || pg_catalog.quote_ident(pg_catalog.current_database()), m.role, 'SET ' || m.name, 'missing', NULL::oid,
-       pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET %s = %s', r.rolname, pg_catalog.current_database(), m.name,
-                         CASE m.name WHEN 'role' THEN pg_catalog.quote_literal(m.value) ELSE m.value END)
-  FROM svc.missing_setting m
-  JOIN pg_catalog.pg_roles r ON r.oid = m.role
 UNION ALL
 SELECT s.service, i.object, m.role, 'OWNER', 'extra', NULL::oid,
        pg_catalog.format('%s OWNER TO %I', i.alter, o.rolname)
@@ -460,6 +463,5 @@ SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'EXECUTE', 'FUNCTION', 
  WHERE p.pronamespace = 'svc'::pg_catalog.regnamespace
    AND p.proname <> 'create_service'
    AND p.prorettype NOT IN ('pg_catalog.trigger'::pg_catalog.regtype, 'pg_catalog.event_trigger'::pg_catalog.regtype)
-   AND NOT EXISTS (SELECT 1 FROM pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
-                    WHERE a.grantee = 0);
+   AND NOT pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE');
 COMMENT ON VIEW svc.owner_objects IS 'What of the extension is granted to services'' owner roles.';
