@@ -202,6 +202,13 @@ SELECT table_name, column_name, data_type FROM information_schema.columns WHERE 
 INSERT INTO regress_product_api.products (id, price) VALUES ('00000000-0000-0000-0000-000000000001', -1);
 ROLLBACK;
 
+-- somebody else's schema of such a name may be renamed
+SELECT svc.create_service('regress_later');
+CREATE SCHEMA regress_later_api;
+ALTER SCHEMA regress_later_api RENAME TO regress_elsewhere;
+DROP SCHEMA regress_elsewhere;
+SELECT svc.drop_service('regress_later', drop_objects => true);
+
 -- a service that is read is not dropped
 SELECT svc.drop_service('regress_product', drop_objects => true);
 SELECT svc.grant_contract('regress_product', 'regress_far_away');

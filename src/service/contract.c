@@ -103,30 +103,6 @@ contains_string(List *strings, const char *string)
 	return false;
 }
 
-/* The strings in one line. */
-static char *
-join_strings(List *strings)
-{
-	StringInfoData line;
-	ListCell   *cell;
-
-	initStringInfo(&line);
-	foreach(cell, strings)
-		appendStringInfo(&line, "%s%s", line.len ? ", " : "", (char *) lfirst(cell));
-	return line.data;
-}
-
-/* The strings of the first column of the last result. */
-static List *
-string_rows(uint64 rows)
-{
-	List	   *strings = NIL;
-
-	for (uint64 row = 0; row < rows; row++)
-		strings = lappend(strings, svc_sql_value(row, 1));
-	return strings;
-}
-
 /* The names of all columns of a relation. */
 static List *
 all_columns(Relation rel)
@@ -275,7 +251,7 @@ tell_about_barrier(const Proposal *p)
 static List *
 consumers_of(const char *service, const char *entity)
 {
-	return string_rows(svc_sql("SELECT DISTINCT consumer FROM svc.consumer"
+	return service_strings(svc_sql("SELECT DISTINCT consumer FROM svc.consumer"
 							   " WHERE service = $1 AND ($2 IS NULL OR entity IS NULL OR entity = $2)"
 							   " ORDER BY 1",
 							   sql_name(service), sql_name(entity)));
@@ -375,7 +351,7 @@ make_contract_schema(const Service *service)
 	if (!OidIsValid(oid))
 		svc_sql_do("CREATE SCHEMA %s AUTHORIZATION %s", quote_identifier(schema),
 				   quote_identifier(svc_role_name(service->owner)));
-	else if (!object_ownercheck(NamespaceRelationId, oid, service->owner))
+	else if (!service_owns_schema(service, oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_SCHEMA),
 				 errmsg("schema \"%s\" already exists, and is not the service's", schema),
@@ -461,7 +437,7 @@ check_compatible(const Proposal *p, const Entity *before, List *consumers)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot change the key of published entity \"%s\"", p->entity),
-				 errdetail("It is read by: %s.", join_strings(consumers)),
+				 errdetail("It is read by: %s.", service_joined(consumers)),
 				 errhint("Publish it under another name, and unpublish this one when nobody reads it.")));
 	forthree(column, before->columns, type, before->types, typmod, before->typmods)
 	{
@@ -472,7 +448,7 @@ check_compatible(const Proposal *p, const Entity *before, List *consumers)
 					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 					 errmsg("cannot %s column \"%s\" of published entity \"%s\"", change,
 							(char *) lfirst(column), p->entity),
-					 errdetail("It is read by: %s.", join_strings(consumers)),
+					 errdetail("It is read by: %s.", service_joined(consumers)),
 					 errhint("Publish it under another name, and unpublish this one when nobody reads it.")));
 	}
 }
@@ -593,7 +569,7 @@ svc_unpublish(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot unpublish \"%s\" because other services may read it", name),
-				 errdetail("They are: %s.", join_strings(consumers)),
+				 errdetail("They are: %s.", service_joined(consumers)),
 				 errhint("Take it back with svc.revoke_contract, or give force => true.")));
 	svc_sql("DELETE FROM svc.entity WHERE service = $1 AND entity = $2",
 			sql_name(service->name), sql_name(name));
@@ -721,7 +697,7 @@ contract_welcome_consumer(const char *consumer)
 	ListCell   *cell;
 
 	lock_contract_of(consumer);
-	services = string_rows(svc_sql("SELECT DISTINCT service FROM svc.consumer WHERE consumer = $1",
+	services = service_strings(svc_sql("SELECT DISTINCT service FROM svc.consumer WHERE consumer = $1",
 								   sql_name(consumer)));
 	foreach(cell, services)
 		grant_views(lfirst(cell));
@@ -731,7 +707,7 @@ contract_welcome_consumer(const char *consumer)
 void
 contract_forget_consumer(const char *consumer)
 {
-	List	   *services = string_rows(svc_sql("DELETE FROM svc.consumer WHERE consumer = $1 RETURNING service",
+	List	   *services = service_strings(svc_sql("DELETE FROM svc.consumer WHERE consumer = $1 RETURNING service",
 											   sql_name(consumer)));
 	ListCell   *cell;
 
@@ -746,7 +722,7 @@ contract_forget_consumer(const char *consumer)
 void
 contract_check_no_consumers(const Service *service, bool force)
 {
-	List	   *consumers = string_rows(svc_sql("SELECT DISTINCT c.consumer FROM svc.consumer c"
+	List	   *consumers = service_strings(svc_sql("SELECT DISTINCT c.consumer FROM svc.consumer c"
 												" WHERE c.service = $1"
 												"   AND (NOT $2 OR EXISTS (SELECT 1 FROM svc.service s WHERE s.service = c.consumer))"
 												" ORDER BY 1",
@@ -757,6 +733,6 @@ contract_check_no_consumers(const Service *service, bool force)
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot drop service \"%s\" because other services may read its contract",
 						service->name),
-				 errdetail("They are: %s.", join_strings(consumers)),
+				 errdetail("They are: %s.", service_joined(consumers)),
 				 errhint("Take it back with svc.revoke_contract; force => true passes over services that are not in this database.")));
 }

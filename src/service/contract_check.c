@@ -347,18 +347,29 @@ entity_of_view(Oid view)
 	return c;
 }
 
-/* Refuse to rename a contract schema by other means than ours. */
+/*
+ * Refuse to rename a contract schema by other means than ours.  It has its new
+ * name already; somebody else's of the old name is none of our business.
+ */
 static void
-check_schema_rename(const char *schema)
+check_schema_rename(const char *before, List *objects)
 {
-	Service    *service = service_of_schema(schema);
+	Service    *service = service_claiming_schema(before);
+	ListCell   *cell;
 
-	if (service && strcmp(schema, service_contract_schema(service->name)) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot rename schema \"%s\": it is the contract schema of service \"%s\"",
-						schema, service->name),
-				 errhint("svc.alter_service(..., new_name => ...) renames both.")));
+	if (!service || strcmp(before, service_contract_schema(service->name)) != 0)
+		return;
+	foreach(cell, objects)
+	{
+		DdlObject  *object = lfirst(cell);
+
+		if (object->class_id == NamespaceRelationId && service_owns_schema(service, object->object_id))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("cannot rename schema \"%s\": it is the contract schema of service \"%s\"",
+							before, service->name),
+					 errhint("svc.alter_service(..., new_name => ...) renames both.")));
+	}
 }
 
 /* Refuse to change a relation if it is a published view. */
@@ -407,7 +418,7 @@ check_altered(Node *command, List *objects)
 	if (IsA(command, CreateTrigStmt))
 		refuse_published(RangeVarGetRelid(((CreateTrigStmt *) command)->relation, NoLock, true));
 	if (IsA(command, RenameStmt) && ((RenameStmt *) command)->renameType == OBJECT_SCHEMA)
-		check_schema_rename(((RenameStmt *) command)->subname);
+		check_schema_rename(((RenameStmt *) command)->subname, objects);
 }
 
 /* Refuse a DROP that names a published view or its schema. */
