@@ -584,8 +584,9 @@ owner_of_row(HeapTuple row, TupleDesc desc)
 }
 
 /*
- * svc.service_changed(): row trigger on svc.service, AFTER INSERT OR UPDATE OR
- * DELETE.  Also fires for rows that a restore brings.
+ * svc.service_changed(): row trigger on svc.service, AFTER INSERT OR UPDATE OF
+ * owner OR DELETE.  Also fires for rows that a restore brings, unless it
+ * disables triggers: then the owner is set again to what it is.
  */
 Datum
 svc_service_changed(PG_FUNCTION_ARGS)
@@ -611,7 +612,7 @@ svc_service_changed(PG_FUNCTION_ARGS)
 
 	if (before != after && OidIsValid(before))
 		grant_catalog(before, false);
-	if (before != after && OidIsValid(after))
+	if (OidIsValid(after))
 		grant_catalog(after, true);
 	return PointerGetDatum(NULL);
 }

@@ -59,7 +59,7 @@ CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.service
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON svc.service
     FOR EACH STATEMENT EXECUTE FUNCTION svc.catalog_changed();
 SELECT pg_catalog.pg_extension_config_dump('svc.service', 'WHERE pg_catalog.pg_has_role(owner, ''MEMBER'') AND owner IN (SELECT r.oid FROM pg_catalog.pg_roles r)');
-CREATE TRIGGER owner_changed AFTER INSERT OR UPDATE OR DELETE ON svc.service
+CREATE TRIGGER owner_changed AFTER INSERT OR UPDATE OF owner OR DELETE ON svc.service
     FOR EACH ROW EXECUTE FUNCTION svc.service_changed();
 CREATE TRIGGER name_changed AFTER UPDATE OF service ON svc.service
     FOR EACH ROW WHEN (OLD.service <> NEW.service) EXECUTE FUNCTION svc.service_cascade();

@@ -8,6 +8,17 @@ SELECT s.service, 'error', pg_catalog.format('its %s role was dropped', r.level)
   JOIN svc.service_role r ON r.service = s.service
  WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles p WHERE p.oid = r.role)
 UNION ALL
+SELECT s.service, 'warning',
+       pg_catalog.format('its owner role %I lacks rights on %s tables and functions of the extension', r.rolname, pg_catalog.count(*)),
+       pg_catalog.format('UPDATE svc.service SET owner = owner WHERE service = %L', s.service)
+  FROM svc.service s
+  JOIN pg_catalog.pg_roles r ON r.oid = s.owner
+  JOIN svc.owner_objects o
+    ON NOT CASE o.class_id WHEN 'pg_catalog.pg_class'::pg_catalog.regclass
+                THEN pg_catalog.has_table_privilege(s.owner, o.object_id, o.privilege)
+                ELSE pg_catalog.has_function_privilege(s.owner, o.object_id, o.privilege) END
+ GROUP BY s.service, r.rolname
+UNION ALL
 SELECT s.service, 'error', pg_catalog.format('its schema %I does not exist', s.schema),
        'Make it again, or forget the service with svc.drop_service.'
   FROM svc.service s
