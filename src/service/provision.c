@@ -693,6 +693,7 @@ change_owner(const Service *service, Oid role, Oid caller)
 {
 	SqlArg		args[3] = {sql_name(service->name), sql_oid(service->owner), sql_oid(role)};
 
+	right_take_from(service->name, service->owner);
 	svc_sql_join_by_hash();
 	svc_sql_do_each(CHANGE_OWNERS, args, 3);
 	svc_sql("DELETE FROM svc.member WHERE service = $1 AND role = $2",

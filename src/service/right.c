@@ -100,6 +100,15 @@ typedef struct Right
 	"    ON a.object_id = m.object_id AND a.role = m.role AND a.privilege = m.privilege" \
 	" WHERE m.service = $1 AND (NOT m.adopted OR $3) AND a.role IS NULL"
 
+/* What a role of a service holds on the service's relations and its own schemas */
+#define HELD_ON_SERVICE \
+	"  FROM svc.held_right m" \
+	" WHERE m.service = $1 AND m.role = $2" \
+	"   AND (m.class_id, m.object_id) IN (" \
+	"       SELECT e.class_id, e.object_id FROM svc.expected_right e" \
+	"        WHERE e.service = $1" \
+	"          AND (e.relation IS NULL OR e.class_id = 'pg_catalog.pg_class'::pg_catalog.regclass))"
+
 /* Memberships and default privileges that are missing, and settings */
 #define MISSING_OTHERS \
 	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step < 3 ORDER BY m.step"
@@ -390,6 +399,19 @@ right_take_back(const char *service, List *relations, bool adopted_too)
 		return;
 	args[1] = sql_oids(schemas, OIDARRAYOID);
 	run_rights(read_rights(RIGHTS(UNDECLARED_RIGHTS("pg_catalog.pg_namespace")), args, 3), false);
+}
+
+/*
+ * Take back what one of a service's roles, which will be that no more, was
+ * granted on the service's relations and in its own schemas.
+ */
+void
+right_take_from(const char *service, Oid role)
+{
+	SqlArg		args[2] = {sql_name(service), sql_oid(role)};
+
+	svc_sql_join_by_hash();
+	run_rights(read_rights(RIGHTS(HELD_ON_SERVICE), args, 2), false);
 }
 
 /* An object of our catalog */

@@ -18,6 +18,7 @@ extern int	right_mend(const char *service, List *relations);
 extern int	right_mend_for(const char *service, List *relations, Oid caller);
 extern void right_begin(const char *service, List *relations, Oid caller);
 extern void right_tell_closed(const char *service, List *relations, Oid caller);
+extern void right_take_from(const char *service, Oid role);
 extern void right_take_back(const char *service, List *relations, bool adopted_too);
 
 #endif							/* SVC_RIGHT_H */
