@@ -804,6 +804,29 @@ check_no_dependents(const Service *service)
 				 errhint("Drop them first, or leave drop_objects away to keep the service's schema.")));
 }
 
+/* Refuse to drop schemas with relations in them that are another service's. */
+static void
+check_no_relations_of_others(const Service *service)
+{
+	uint64		rows = svc_sql("SELECT pg_catalog.format('%I.%I of service \"%s\"', n.nspname, c.relname, svc.owner_of(c.oid))"
+							   "  FROM svc.service_schema x"
+							   "  JOIN svc.service s ON s.service = x.service"
+							   "  JOIN pg_catalog.pg_namespace n ON n.oid = x.schema"
+							   "  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+							   " WHERE x.service = $1 AND (x.contract OR NOT s.adopted_schema)"
+							   "   AND svc.owner_of(c.oid) <> $1"
+							   " ORDER BY n.nspname, c.relname",
+							   sql_name(service->name));
+
+	if (rows > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop service \"%s\" because relations of other services lie in its schemas",
+						service->name),
+				 errdetail("They are: %s.", service_joined(service_strings(rows))),
+				 errhint("svc.release ends an assignment, ALTER TABLE ... SET SCHEMA moves a table elsewhere.")));
+}
+
 /* The roles that were made for a service, logins first. */
 static List *
 made_roles(const Service *service)
@@ -877,6 +900,7 @@ forget_service(const Service *service, bool drop_objects, Oid caller)
 
 	if (drop_objects)
 	{
+		check_no_relations_of_others(service);
 		check_no_dependents(service);
 		roles = made_roles(service);
 		check_may_drop_roles(caller, roles);
