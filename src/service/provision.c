@@ -442,6 +442,22 @@ make_extension(Provision *p, const char *extension)
 	SetUserIdAndSecContext(user, context);
 }
 
+/*
+ * Refuse a name to which contracts were granted before there is a service of
+ * that name here: whoever takes the name gets them.
+ */
+static void
+check_not_promised(const char *name, Oid caller)
+{
+	if (!superuser_arg(caller) &&
+		svc_sql("SELECT 1 FROM svc.consumer WHERE consumer = $1", sql_name(name)) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to name a service \"%s\"", name),
+				 errdetail("Contracts were granted to a service of that name, which is not in this database; they would be granted to this one."),
+				 errhint("A superuser can give the name; svc.revoke_contract takes a grant back.")));
+}
+
 /* What lies in the service's schema already, and what goes with it. */
 static List *
 relations_in_schema(const Provision *p)
@@ -470,6 +486,7 @@ provision(Provision *p)
 	p->service.form = r->schema ? "schema" : "logical";
 	p->service.schema = r->schema;
 
+	check_not_promised(r->service, p->roles.caller);
 	make_groups(p);
 	check_contract_schema_free(r->service, &p->service);
 	p->login = make_login(p, r->login, r->password);
@@ -564,22 +581,6 @@ check_visible(const Service *service)
 				 errmsg("could not serialize access to service \"%s\" due to a concurrent change",
 						service->name),
 				 errhint("Try the transaction again.")));
-}
-
-/*
- * Refuse a name to which contracts were granted before there is a service of
- * that name here: whoever takes the name gets them.
- */
-static void
-check_not_promised(const char *name, Oid caller)
-{
-	if (!superuser_arg(caller) &&
-		svc_sql("SELECT 1 FROM svc.consumer WHERE consumer = $1", sql_name(name)) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to name a service \"%s\"", name),
-				 errdetail("Contracts were granted to a service of that name, which is not in this database; they would be granted to this one."),
-				 errhint("A superuser can rename the service; svc.revoke_contract takes a grant back.")));
 }
 
 /*
