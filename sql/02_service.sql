@@ -81,6 +81,9 @@ SELECT svc.create_service('x', schema => 'regress_auth', adopt => true);
 SELECT svc.create_service('regress_taken');
 SELECT svc.create_service('x', login => 'regress_taken_writer');
 SELECT svc.create_service('x', owner => 'regress_auth_owner', adopt => true);
+SELECT svc.create_service('x', owner => 'regress_auth_writer', adopt => true);
+SELECT svc.create_service('x', owner => 'regress_auth_user', adopt => true);
+SELECT svc.create_service('x', owner => 'x_boss', role_prefix => 'regress_auth', adopt => true);
 CREATE ROLE regress_super SUPERUSER;
 SELECT svc.create_service('x', owner => 'regress_super', adopt => true);
 SELECT svc.create_service('x', login => 'pg_monitor', adopt => true);
@@ -134,18 +137,28 @@ SELECT service, schema, owner FROM svc.services WHERE service = 'regress_identit
 SELECT svc.alter_service('regress_identity', owner => 'no_such_role');
 SELECT svc.alter_service('regress_identity', owner => 'regress_auth_reader');
 SELECT svc.alter_service('regress_identity', owner => 'regress_cart_boss');
+SELECT svc.alter_service('regress_identity', owner => 'regress_c_reader');
+SELECT svc.alter_service('regress_identity', owner => 'regress_cart_mig');
 SELECT svc.alter_service('regress_identity', owner => 'regress_super');
 CREATE ROLE regress_new_owner;
 CREATE TABLE regress_auth.users (id int PRIMARY KEY);
 ALTER TABLE regress_auth.users OWNER TO regress_auth_owner;
 CREATE FUNCTION regress_auth.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
 ALTER FUNCTION regress_auth.f() OWNER TO regress_auth_owner;
+-- (a DBA's table: the owner role was granted rights on it, which go to the new one)
+CREATE TABLE regress_auth.dba (id int);
+CREATE TABLE public.regress_dba (id int);
+GRANT SELECT ON public.regress_dba TO regress_auth_owner;
 SELECT svc.alter_service('regress_identity', owner => 'regress_new_owner');
 SELECT nspowner::regrole, (SELECT relowner::regrole FROM pg_class WHERE oid = 'regress_auth.users'::regclass),
        (SELECT proowner::regrole FROM pg_proc WHERE oid = 'regress_auth.f()'::regprocedure)
   FROM pg_namespace WHERE nspname = 'regress_auth';
 SELECT count(*) FROM svc.check_grants();
 SELECT pg_has_role('regress_auth_owner', 'regress_auth_writer', 'MEMBER') AS old_owner_is_out;
+SELECT has_table_privilege('regress_auth_owner', 'regress_auth.dba', 'SELECT, TRUNCATE, TRIGGER') AS old_owner_works,
+       has_table_privilege('regress_new_owner', 'regress_auth.dba', 'TRUNCATE') AS new_owner_works,
+       has_table_privilege('regress_auth_owner', 'public.regress_dba', 'SELECT') AS elsewhere_it_stays;
+DROP TABLE public.regress_dba;
 
 -- a name to which contracts were granted in advance is not taken by an owner, but by a superuser
 SELECT svc.create_service('regress_p', schema => 'regress_p');
@@ -158,6 +171,14 @@ SELECT svc.grant_contract('regress_q', 'regress_promised');
 SET ROLE regress_q_owner;
 SELECT svc.alter_service('regress_q', new_name => 'regress_promised');
 RESET ROLE;
+-- nor by whoever makes services
+CREATE ROLE regress_maker CREATEROLE;
+GRANT EXECUTE ON FUNCTION svc.create_service TO regress_maker;
+SET ROLE regress_maker;
+SELECT svc.create_service('regress_promised');
+RESET ROLE;
+DROP OWNED BY regress_maker;
+DROP ROLE regress_maker;
 SELECT svc.alter_service('regress_q', new_name => 'regress_promised');
 SELECT service, entity, consumer FROM svc.consumers WHERE service IN ('regress_p', 'regress_promised') ORDER BY 1, 2;
 SELECT has_table_privilege('regress_q_reader', 'regress_p_api.t', 'SELECT') AS reads;
@@ -241,12 +262,20 @@ CREATE VIEW regress_taken.looks AS SELECT id FROM regress_gone.t;
 SELECT svc.drop_service('regress_gone', drop_objects => true);
 DROP VIEW regress_taken.looks;
 DROP TABLE regress_taken.refers;
+-- nor what is another service's
+CREATE TABLE regress_gone.lent (id int, n int) PARTITION BY LIST (n);
+CREATE TABLE regress_gone.lent_1 PARTITION OF regress_gone.lent FOR VALUES IN (1);
+SELECT svc.assign('regress_mono', 'regress_gone.lent');
+SELECT svc.drop_service('regress_gone', drop_objects => true);
+SELECT svc.release('regress_gone.lent');
 -- nor while a role of it owns something elsewhere
 CREATE TABLE regress_taken.stray (id int);
 ALTER TABLE regress_taken.stray OWNER TO regress_gone_writer;
 SELECT svc.drop_service('regress_gone', drop_objects => true);
 DROP TABLE regress_taken.stray;
+SET client_min_messages = warning;
 SELECT svc.drop_service('regress_gone', drop_objects => true);
+RESET client_min_messages;
 SELECT count(*) FROM pg_roles WHERE rolname LIKE 'regress_gone%';
 -- what was adopted stays
 SELECT svc.drop_service('regress_old', drop_objects => true);

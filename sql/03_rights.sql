@@ -87,6 +87,20 @@ SELECT setconfig FROM pg_db_role_setting WHERE setrole = 'regress_a_user'::regro
 SELECT svc.grant_role('regress_a', 'regress_a_user', 'writer');
 SELECT setconfig FROM pg_db_role_setting WHERE setrole = 'regress_a_user'::regrole;
 SELECT * FROM svc.check_grants();
+-- the roles of another service are that service's to give, and so are its logins
+SET ROLE regress_a_owner;
+SELECT svc.grant_role('regress_a', 'regress_b_owner', 'reader');
+SELECT svc.grant_role('regress_a', 'regress_b_reader', 'reader');
+SELECT svc.grant_role('regress_a', 'regress_b_user', 'reader');
+RESET ROLE;
+-- a superuser may: then all who are in it come along, and are no strangers
+SELECT svc.grant_role('regress_a', 'regress_b_owner', 'reader');
+SELECT * FROM svc.check_grants();
+SELECT svc.revoke_role('regress_a', 'regress_b_owner');
+-- without that, the grant into the circle is what is wrong
+GRANT regress_a_reader TO regress_b_owner;
+SELECT role, via, fix FROM svc.check_grants();
+REVOKE regress_a_reader FROM regress_b_owner;
 SELECT svc.revoke_role('regress_a', 'regress_bob');
 SELECT svc.revoke_role('regress_a', 'regress_bob');
 SELECT svc.revoke_role('regress_a', 'no_such_role');
@@ -361,10 +375,12 @@ DROP OWNED BY regress_b_user;
 RESET ROLE;
 DROP SCHEMA regress_x;
 DROP OWNED BY regress_x_owner, regress_x_writer, regress_x_reader;
-DROP ROLE regress_x_owner;
+DROP ROLE regress_x_owner, regress_x_reader;
 SELECT service, schema, owner, writer FROM svc.services WHERE service = 'regress_x';
 SELECT item, state, detail FROM svc.status() WHERE item = 'service regress_x';
 SELECT count(*) FROM svc.check_grants();
+SELECT svc.grant_role('regress_x', 'regress_bob', 'reader');
+SELECT role FROM svc.member WHERE service = 'regress_x';
 SELECT svc.drop_service('regress_x', drop_objects => true);
 
 SELECT svc.drop_service('regress_a', drop_objects => true);

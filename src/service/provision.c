@@ -285,16 +285,29 @@ make_schema(Provision *p)
 			   quote_identifier(svc_role_name(p->service.owner)));
 }
 
-/* Refuse an owner role that owns another service. */
+/* Refuse a role for a service that is one of another's own. */
 static void
-check_owner_free(Oid role)
+check_role_free(Oid role, const char *service)
 {
-	Service    *other = OidIsValid(role) ? service_of_role(role) : NULL;
+	Service    *other = OidIsValid(role) ? role_other_service(role, service) : NULL;
 
 	if (other)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("role \"%s\" already owns service \"%s\"", svc_role_name(role), other->name)));
+				 role == other->owner
+				 ? errmsg("role \"%s\" already owns service \"%s\"", svc_role_name(role), other->name)
+				 : errmsg("role \"%s\" already belongs to service \"%s\"", svc_role_name(role),
+						  other->name),
+				 errhint("Each service has roles of its own; name another one.")));
+}
+
+/* Make one of the three group roles, or adopt it. */
+static Oid
+make_group(Provision *p, const char *name, const char *options)
+{
+	if (p->request->adopt)
+		check_role_free(get_role_oid(name, true), p->request->service);
+	return role_make(&p->roles, name, options);
 }
 
 /* Make the three group roles. */
@@ -305,11 +318,9 @@ make_groups(Provision *p)
 	Service    *s = &p->service;
 	char	   *owner = r->owner ? r->owner : psprintf("%s_owner", r->role_prefix);
 
-	if (r->adopt)
-		check_owner_free(get_role_oid(owner, true));
-	s->owner = role_make(&p->roles, owner, SVC_OWNER_ROLE_OPTIONS);
-	s->writer = role_make(&p->roles, psprintf("%s_writer", r->role_prefix), "NOLOGIN");
-	s->reader = role_make(&p->roles, psprintf("%s_reader", r->role_prefix), "NOLOGIN");
+	s->owner = make_group(p, owner, SVC_OWNER_ROLE_OPTIONS);
+	s->writer = make_group(p, psprintf("%s_writer", r->role_prefix), "NOLOGIN");
+	s->reader = make_group(p, psprintf("%s_reader", r->role_prefix), "NOLOGIN");
 }
 
 /* Make a login; an adopted one keeps its password. */
@@ -630,16 +641,16 @@ rename_service(const Service *service, const char *name, Oid caller)
 
 /* Refuse a new owner role that would not do. */
 static void
-check_new_owner(const Service *service, Oid role)
+check_new_owner(const Service *service, Oid role, Oid caller)
 {
-	check_owner_free(role);
+	check_role_free(role, service->name);
 	if (role == service->writer || role == service->reader)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("role \"%s\" cannot be the owner and another role of the service",
 						svc_role_name(role))));
 	role_check_limited(role);
-	if (!member_can_set_role(GetUserId(), role))
+	if (!member_can_set_role(caller, role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be able to SET ROLE \"%s\"", svc_role_name(role))));
@@ -741,14 +752,12 @@ svc_alter_service(PG_FUNCTION_ARGS)
 				 errhint("Give new_name, owner, team or description.")));
 	service = lock_service(service->name);
 	if (owner)
-	{
 		role = get_role_oid(owner, false);
-		if (role != service->owner)
-			check_new_owner(service, role);
-	}
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	check_visible(service);
+	if (owner && role != service->owner)
+		check_new_owner(service, role, caller);
 	if (team)
 		set_text(service, "team", team);
 	if (description)

@@ -21,6 +21,13 @@ SELECT s.service, l.level, l.rank,
  CROSS JOIN (VALUES ('reader', 1), ('writer', 2), ('owner', 3)) l (level, rank);
 COMMENT ON VIEW svc.service_role IS 'The owner, writer and reader role of each service.';
 
+-- The roles that are a service's own: these three, and the logins made for it
+CREATE VIEW svc.own_role (service, role) AS
+SELECT r.service, r.role FROM svc.service_role r
+UNION ALL
+SELECT m.service, m.role FROM svc.member m WHERE m.kind IN ('login', 'migrator');
+COMMENT ON VIEW svc.own_role IS 'The three roles of each service, and the logins that were made for it.';
+
 -- The schemas of each service.  Others may have schemas of the same names: one
 -- counts only where it belongs to the service's owner role, or was adopted
 -- (service_owns_schema in C).  The name of a contract schema is compared both
@@ -216,31 +223,33 @@ COMMENT ON VIEW svc.membership IS
 'Memberships of roles: whether the member has the role''s rights, whether it can become the role, and the statement that ends it.';
 
 -- A service's circle is its three roles and its declared members.
-CREATE VIEW svc.expected_membership (service, group_role, role, inner_role) AS
-SELECT lower.service, lower.role, higher.role, true
+CREATE VIEW svc.expected_membership (service, group_role, role) AS
+SELECT lower.service, lower.role, higher.role
   FROM svc.service_role lower
   JOIN svc.service_role higher ON higher.service = lower.service AND higher.rank = lower.rank + 1
 UNION ALL
-SELECT m.service, g.role, m.role, false
+SELECT m.service, g.role, m.role
   FROM svc.member m
   JOIN svc.service_role g ON g.service = m.service AND g.level = m.level;
 COMMENT ON VIEW svc.expected_membership IS 'Memberships that make up the circle of each service.';
 
+-- Who is declared in one service is no stranger to another that its group role
+-- is a member of.
 CREATE VIEW svc.extra_membership (service, group_role, stranger, role, via) AS
 WITH RECURSIVE circle (service, role) AS (
     SELECT r.service, r.role FROM svc.service_role r
     UNION
     SELECT m.service, m.role FROM svc.member m
-), allowed (service, group_role, role) AS (
-    SELECT e.service, e.group_role, e.role FROM svc.expected_membership e
+), allowed (group_role, role) AS (
+    SELECT e.group_role, e.role FROM svc.expected_membership e
     UNION
-    SELECT e.service, lower.role, e.role
+    SELECT lower.role, e.role
       FROM svc.expected_membership e
       JOIN svc.service_role higher ON higher.role = e.group_role
       JOIN svc.service_role lower ON lower.service = higher.service AND lower.rank < higher.rank
     UNION
     -- since 16 whoever made a role is a member of it
-    SELECT c.service, l.role, c.role
+    SELECT l.role, c.role
       FROM svc.member c
       JOIN svc.member l ON l.service = c.service
      WHERE c.kind = 'creator' AND c.level = 'owner'
@@ -249,7 +258,7 @@ WITH RECURSIVE circle (service, role) AS (
       FROM circle c
       JOIN pg_catalog.pg_auth_members a ON a.roleid = c.role
      WHERE NOT EXISTS (SELECT 1 FROM allowed l
-                        WHERE l.service = c.service AND l.group_role = a.roleid AND l.role = a.member)
+                        WHERE l.group_role = a.roleid AND l.role = a.member)
     UNION
     SELECT m.service, m.group_role, m.stranger, a.member, m.role
       FROM member m

@@ -48,6 +48,19 @@ role_check_limited(Oid role)
 				 errmsg("predefined role \"%s\" cannot be a role of a service", name)));
 }
 
+/*
+ * Another service that a role is one of the own roles of, or NULL.  Inside a
+ * scope of the extension's owner.
+ */
+Service *
+role_other_service(Oid role, const char *service)
+{
+	if (svc_sql("SELECT service FROM svc.own_role WHERE role = $1 AND service <> $2 ORDER BY 1 LIMIT 1",
+				sql_oid(role), sql_name(service)) == 0)
+		return NULL;
+	return service_lookup(svc_sql_value(0, 1), true);
+}
+
 /* Take an existing role over, as far as the caller may. */
 static void
 check_adoptable(RoleMaker *maker, Oid role, const char *name)
@@ -192,6 +205,39 @@ check_not_group(const Service *service, Oid role)
 }
 
 /*
+ * Refuse a role that is another service's own, unless the caller may speak for
+ * that service: all who are in it would come along.
+ */
+static void
+check_not_of_another(const Service *service, Oid role, Oid caller)
+{
+	Service    *other = role_other_service(role, service->name);
+
+	if (other && !svc_acts_for_role(caller, other->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to make role \"%s\" a member of service \"%s\"",
+						svc_role_name(role), service->name),
+				 errdetail("It is a role of service \"%s\".", other->name),
+				 errhint("svc.grant_contract lets a service read what another one publishes; a superuser can grant more.")));
+}
+
+/* Refuse a level whose role was dropped: there is nothing to grant. */
+static void
+check_group_exists(const Service *service, const char *level)
+{
+	Oid			group = strcmp(level, "owner") == 0 ? service->owner :
+		strcmp(level, "writer") == 0 ? service->writer : service->reader;
+
+	if (!GetUserNameFromId(group, true))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the %s role of service \"%s\" does not exist", level, service->name),
+				 errdetail("It was dropped, so that there is nothing to be a member of."),
+				 errhint("A superuser can put another role in its place; see svc.status().")));
+}
+
+/*
  * svc.grant_role(service, role, level)
  */
 Datum
@@ -208,6 +254,7 @@ svc_grant_role(PG_FUNCTION_ARGS)
 	level = svc_arg_text(fcinfo, 2, "level");
 	role_check_level(level, "level");
 	check_not_group(service, role);
+	check_group_exists(service, level);
 	if (strcmp(level, "owner") == 0 && !svc_may_administer_role(GetUserId(), service->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -215,6 +262,7 @@ svc_grant_role(PG_FUNCTION_ARGS)
 				 errhint("That needs ADMIN OPTION on role \"%s\".", svc_role_name(service->owner))));
 
 	svc_sql_begin(&scope, svc_extension_owner());
+	check_not_of_another(service, role, scope.saved_user);
 	role_declare_member(service, role, "granted", level);
 	right_mend_for(service->name, NIL, scope.saved_user);
 	svc_sql_end(&scope);

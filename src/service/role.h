@@ -19,6 +19,7 @@ extern Oid	role_make(RoleMaker *maker, const char *name, const char *options);
 extern bool role_was_adopted(const RoleMaker *maker, Oid role);
 extern void role_set_password(Oid role, const char *password);
 extern void role_check_limited(Oid role);
+extern Service *role_other_service(Oid role, const char *service);
 extern void role_check_level(const char *level, const char *what);
 extern void role_declare_member(const Service *service, Oid role, const char *kind,
 								const char *level);

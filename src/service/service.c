@@ -257,22 +257,6 @@ is_member_of_service(const Service *service)
 		is_member_of_role_nosuper(user, service->reader);
 }
 
-/* The service of the role that owns it, or NULL. */
-Service *
-service_of_role(Oid role)
-{
-	ListCell   *cell;
-
-	foreach(cell, service_list())
-	{
-		Service    *service = lfirst(cell);
-
-		if (service->owner == role)
-			return service;
-	}
-	return NULL;
-}
-
 /* The strings of the first column of the last result. */
 List *
 service_strings(uint64 rows)

@@ -26,7 +26,6 @@ extern Service *service_lookup(const char *name, bool missing_ok);
 extern Service *service_of_schema(const char *schema);
 extern Service *service_claiming_schema(const char *schema);
 extern bool service_owns_schema(const Service *service, Oid schema);
-extern Service *service_of_role(Oid role);
 extern List *service_list(void);
 
 extern Service *svc_check_service_owner(const char *name);

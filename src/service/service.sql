@@ -157,8 +157,8 @@ CREATE FUNCTION svc.alter_service(service name, new_name name = NULL, owner name
     RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_alter_service';
 COMMENT ON FUNCTION svc.alter_service(name, name, name, text, text) IS
-'Changes a service; what is not given stays. new_name: renames it and its contract schema; roles and schema keep their names; a name to which contracts were granted in advance needs a superuser. owner: an existing role that becomes its owner role and takes over what the old one owns in the service''s schemas (needs a superuser). team, description: an empty text removes it.
-Errors: 42704 no such service or role; 42501 not its owner, or the name was promised contracts; 42710 the name or role is taken; 42P06 <new_name>_api exists and is not the owner role''s; 42622 name too long; 22023 nothing to change.';
+'Changes a service; what is not given stays. new_name: renames it and its contract schema; roles and schema keep their names; a name to which contracts were granted in advance needs a superuser. owner: an existing role that becomes its owner role and takes over what the old one owns in the service''s schemas, and its rights there (needs a superuser). team, description: an empty text removes it.
+Errors: 42704 no such service or role; 42501 not its owner, or the name was promised contracts; 42710 the name is taken, or the role is another service''s; 42P06 <new_name>_api exists and is not the owner role''s; 42622 name too long; 22023 nothing to change.';
 
 CREATE FUNCTION svc.drop_service(service name, drop_objects boolean = false,
         if_exists boolean = false, force boolean = false)
@@ -174,7 +174,7 @@ CREATE FUNCTION svc.grant_role(service name, role name, level text) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_grant_role';
 COMMENT ON FUNCTION svc.grant_role(name, name, text) IS
 'Makes a role a declared member of a service, or changes its level. level: owner (needs ADMIN OPTION on the owner role), writer or reader.
-Errors: 42704 no such service or role; 22023 no such level; 42501 rights are missing; 0LP01 the role is one of the service''s own.';
+Errors: 42704 no such service or role, or its role of this level was dropped; 22023 no such level; 42501 rights are missing, or the role is another service''s; 0LP01 the role is one of the service''s own.';
 
 CREATE FUNCTION svc.revoke_role(service name, role name) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_revoke_role';
