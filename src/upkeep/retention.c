@@ -316,9 +316,8 @@ delete_expired(Retention *r)
 }
 
 /*
- * The same as the table's owner, with the search_path of its service, which
- * the table's triggers may count on.  Policies do not hide rows from it, as
- * they do not from a foreign key's cascade.
+ * The same as the table's owner.  Policies do not hide rows from it, as they do
+ * not from a foreign key's cascade.
  */
 static void
 expire(void *argument)
@@ -326,16 +325,13 @@ expire(void *argument)
 	Retention  *r = argument;
 	Oid			user;
 	int			context;
-	int			guc_level = NewGUCNestLevel();
+	int			guc_level;
 
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(svc_relation_owner(r->relation),
 						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
 						   SECURITY_NOFORCE_RLS);
-	(void) set_config_option("search_path",
-							 psprintf("%s, public, " SVC_TRIGGER_SCHEMA ", pg_temp",
-									  quote_identifier(get_namespace_name(get_rel_namespace(r->relation)))),
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	guc_level = upkeep_begin_path_of(r->relation);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	delete_expired(r);

@@ -175,7 +175,8 @@ SELECT c.target, c.counter,
     -- its arguments, each with a zero byte behind it, stand among those of the trigger
     OR pg_catalog.position('\x00'::pg_catalog.bytea || g.tgargs, (
            SELECT '\x00'::pg_catalog.bytea || pg_catalog.string_agg(pg_catalog.convert_to(a.value, pg_catalog.getdatabaseencoding()) || '\x00'::pg_catalog.bytea, ''::pg_catalog.bytea ORDER BY a.number)
-             FROM pg_catalog.unnest(ARRAY[c.source_key::text, pg_catalog.format('%I.%I', n.nspname, t.relname), c.target_key, c.counter, coalesce(c.filter, '')])
+             FROM pg_catalog.unnest(ARRAY[c.source_key::pg_catalog.text, pg_catalog.format('%I.%I', n.nspname, t.relname),
+                                        c.target_key::pg_catalog.text, c.counter::pg_catalog.text, coalesce(c.filter, '')])
                   WITH ORDINALITY a (value, number))) = 0
 UNION ALL
 SELECT c.target, c.counter,
