@@ -16,7 +16,7 @@ SELECT * FROM (
 	SELECT format('| %s | %s %s | %s %s | %s | %s | %s |', f.what,
 		round((1000 * ours.ms / f.units)::numeric, 3), f.unit,
 		round((1000 * peer.ms / f.units)::numeric, 3), f.unit, f.peer_name,
-		round((ours.ms / peer.ms)::numeric, 2), coalesce(f.promise::text, ''))
+		round((ours.ms / peer.ms)::numeric, 2), f.promise)
 	FROM bench.figure f
 	JOIN cost ours ON ours.rank = f.rank AND ours.variant = f.ours
 	JOIN cost peer ON peer.rank = f.rank AND peer.variant = f.peer
