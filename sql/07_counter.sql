@@ -546,6 +546,35 @@ SELECT * FROM held_status;
 DROP VIEW held_status;
 SELECT svc.drop_count('t', 'n');
 
+-- partitions and children that are dropped with their rows
+CREATE TABLE days (t_id int, day int) PARTITION BY LIST (day);
+CREATE TABLE day_1 PARTITION OF days FOR VALUES IN (1);
+CREATE TABLE day_2 PARTITION OF days FOR VALUES IN (2, 3) PARTITION BY LIST (day);
+CREATE TABLE day_2a PARTITION OF day_2 FOR VALUES IN (2);
+CREATE TABLE day_2b PARTITION OF day_2 FOR VALUES IN (3);
+CREATE TABLE noted (LIKE t INCLUDING ALL);
+INSERT INTO noted (id) VALUES (1), (2);
+SELECT svc.keep_count('days', 't_id', 'noted', 'id', 'n');
+INSERT INTO days VALUES (1, 1), (1, 1), (2, 1), (1, 2), (2, 3), (NULL, 3);
+SELECT id, n FROM noted ORDER BY id;
+BEGIN;
+DROP TABLE day_1, no_such;
+ROLLBACK;
+DROP TABLE IF EXISTS day_1, no_such;
+SELECT id, n FROM noted ORDER BY id;
+BEGIN;
+DROP TABLE day_2;
+SELECT id, n FROM noted ORDER BY id;
+ROLLBACK;
+ALTER TYPE days RENAME ATTRIBUTE t_id TO noted_id CASCADE;
+INSERT INTO days VALUES (1, 2);
+DROP TABLE day_2a;
+SELECT id, n FROM noted ORDER BY id;
+CREATE TABLE day_4 () INHERITS (s);
+DROP TABLE day_2b, days, day_4;
+SELECT id, n FROM noted ORDER BY id;
+DROP TABLE noted;
+
 SET ROLE regress_owner;
 UPDATE t SET n = 0;
 SELECT svc.keep_count('s', 't_id', 't', 'id', 'n');

@@ -1,5 +1,5 @@
 /*
- * ddl.c: the extension's two event triggers.
+ * ddl.c: the extension's event triggers.
  *
  * They fire for everybody's DDL, with the rights of whoever runs it.  So the
  * handlers see a list of objects and switch to the extension's owner for what
@@ -15,6 +15,7 @@
 #include "core/protect.h"
 #include "core/sql.h"
 #include "executor/spi.h"
+#include "tcop/utility.h"
 
 #define MAX_HANDLERS 8
 
@@ -23,6 +24,7 @@ static int	n_handlers = 0;
 
 SVC_FUNCTION(svc_on_ddl);
 SVC_FUNCTION(svc_on_drop);
+SVC_FUNCTION(svc_on_drop_table);
 
 /* Add a module's handlers; called once a module when the library is loaded. */
 void
@@ -143,6 +145,17 @@ follow_dropped(void *argument)
 			handlers[i]->follow_dropped(f->objects);
 }
 
+/* Let all handlers see tables that are about to be dropped. */
+static void
+before_drop(void *argument)
+{
+	Followed   *f = argument;
+
+	for (int i = 0; i < n_handlers; i++)
+		if (handlers[i]->before_drop_table)
+			handlers[i]->before_drop_table((DropStmt *) f->command);
+}
+
 /*
  * Follow a command.  Nobody's DDL fails because of our bookkeeping, except
  * where it can be repeated: after a deadlock or a lock timeout.
@@ -213,6 +226,19 @@ svc_on_drop(PG_FUNCTION_ARGS)
 }
 
 /*
+ * svc.on_drop_table(): event trigger, ddl_command_start of DROP TABLE.
+ */
+Datum
+svc_on_drop_table(PG_FUNCTION_ARGS)
+{
+	EventTriggerData *data = check_event(fcinfo, "ddl_command_start");
+
+	if (OidIsValid(svc_extension_owner_missing_ok()) && data->parsetree && IsA(data->parsetree, DropStmt))
+		follow(before_drop, data->parsetree, NIL);
+	PG_RETURN_NULL();
+}
+
+/*
  * The renaming of a column, or NULL.  ALTER TYPE ... RENAME ATTRIBUTE renames
  * columns of tables, too.
  */
@@ -223,6 +249,26 @@ svc_ddl_column_rename(Node *command)
 
 	return command && IsA(command, RenameStmt) &&
 		(rename->renameType == OBJECT_COLUMN || rename->renameType == OBJECT_ATTRIBUTE) ? rename : NULL;
+}
+
+/*
+ * The table that an ALTER TABLE altered.  It is not always the first object:
+ * sequences of new columns come before it.
+ */
+Oid
+svc_ddl_altered_table(AlterTableStmt *stmt, List *objects)
+{
+	const char *tag = CreateCommandName((Node *) stmt);
+	ListCell   *cell;
+
+	foreach(cell, objects)
+	{
+		DdlObject  *object = lfirst(cell);
+
+		if (object->class_id == RelationRelationId && strcmp(object->tag, tag) == 0)
+			return object->object_id;
+	}
+	return InvalidOid;
 }
 
 /*

@@ -396,12 +396,11 @@ svc_expire_now(PG_FUNCTION_ARGS)
 static void
 follow_altered(Node *command, List *objects)
 {
-	RenameStmt *rename = (RenameStmt *) command;
+	RenameStmt *rename = svc_ddl_column_rename(command);
 	List	   *relations = svc_ddl_relations(objects);
 	SqlScope	scope;
 
-	if (!command || !IsA(command, RenameStmt) || rename->renameType != OBJECT_COLUMN ||
-		relations == NIL || !svc_catalog_mentions("retention", 0, NIL))
+	if (!rename || relations == NIL || !svc_catalog_mentions("retention", 0, NIL))
 		return;
 	relations = find_all_inheritors(linitial_oid(relations), NoLock, NULL);
 	svc_sql_begin(&scope, svc_extension_owner());
