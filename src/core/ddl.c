@@ -16,15 +16,28 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "tcop/utility.h"
+#include "utils/guc.h"
 
 #define MAX_HANDLERS 8
 
 static const DdlHandler *handlers[MAX_HANDLERS];
 static int	n_handlers = 0;
 
+/* svc_ownership.restoring: nothing is refused, since a restore makes it again */
+static bool restoring = false;
+
 SVC_FUNCTION(svc_on_ddl);
 SVC_FUNCTION(svc_on_drop);
 SVC_FUNCTION(svc_on_drop_table);
+
+/* Make the setting; called once when the library is loaded. */
+void
+DdlInit(void)
+{
+	DefineCustomBoolVariable(SVC_EXTENSION ".restoring",
+							 "Lets DDL through that would be refused, for pg_restore --clean.",
+							 NULL, &restoring, false, PGC_SUSET, 0, NULL, NULL, NULL);
+}
 
 /* Add a module's handlers; called once a module when the library is loaded. */
 void
@@ -196,7 +209,7 @@ svc_on_ddl(PG_FUNCTION_ARGS)
 	if (!OidIsValid(svc_extension_owner_missing_ok()) || svc_sql_is_own())
 		PG_RETURN_NULL();
 	objects = collect_objects(&altered_objects);
-	for (int i = 0; i < n_handlers; i++)
+	for (int i = 0; i < n_handlers && !restoring; i++)
 		if (handlers[i]->check_altered)
 			handlers[i]->check_altered(data->parsetree, objects);
 	follow(follow_altered, data->parsetree, objects);
@@ -217,7 +230,7 @@ svc_on_drop(PG_FUNCTION_ARGS)
 	objects = collect_objects(&dropped_objects);
 	if (objects == NIL)
 		PG_RETURN_NULL();
-	if (!svc_sql_is_own())
+	if (!svc_sql_is_own() && !restoring)
 		for (int i = 0; i < n_handlers; i++)
 			if (handlers[i]->check_dropped)
 				handlers[i]->check_dropped(objects);

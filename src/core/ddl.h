@@ -35,6 +35,7 @@ typedef struct DdlHandler
 	void		(*before_drop_table) (DropStmt *command);
 } DdlHandler;
 
+extern void DdlInit(void);
 extern void svc_register_ddl_handler(const DdlHandler *handler);
 
 extern List *svc_ddl_relations(List *objects);
