@@ -131,6 +131,13 @@ ALTER TABLE regress_keep.all_marks RENAME at TO made;
 SELECT * FROM svc.expire_now('regress_keep.marks');
 DROP TABLE regress_keep.all_marks CASCADE;
 
+-- a rule that keeps rows is no endless loop either, and no error
+CREATE RULE stay AS ON DELETE TO regress_keep.sessions DO INSTEAD NOTHING;
+INSERT INTO regress_keep.sessions (id, made_on) VALUES (26, current_date - 31);
+SELECT * FROM svc.expire_now('regress_keep.sessions');
+DROP RULE stay ON regress_keep.sessions;
+SELECT * FROM svc.expire_now('regress_keep.sessions');
+
 -- names change, columns and tables go
 INSERT INTO regress_keep.sessions (id, made_on) VALUES (25, current_date - 31);
 ALTER TABLE regress_keep.sessions RENAME COLUMN made_on TO born;

@@ -110,3 +110,31 @@ DROP FUNCTION maintain;
 SELECT svc.revoke_contract('regress_mallory', 'regress_reads');
 SELECT svc.drop_service('regress_mallory', drop_objects => true);
 SELECT svc.drop_service('regress_reads');
+
+-- a counter's target has triggers, which run as its owner: with the path of
+-- their own schema, and not one that the writer of the source chose
+SELECT svc.create_service('regress_shop', schema => 'regress_shop', login => 'regress_shop_user');
+SET ROLE regress_shop_owner;
+SET search_path = regress_shop;
+CREATE TABLE products (id int PRIMARY KEY, n int NOT NULL DEFAULT 0);
+CREATE TABLE likes (product_id int);
+CREATE TABLE audit (what text);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES ('changed'); RETURN NEW; END $$;
+CREATE TRIGGER note AFTER UPDATE ON products FOR EACH ROW EXECUTE FUNCTION note();
+INSERT INTO products VALUES (1);
+SELECT svc.keep_count('likes', 'product_id', 'products', 'id', 'n');
+SET ROLE regress_shop_user;
+CREATE TEMP TABLE audit (what text);
+GRANT INSERT ON pg_temp.audit TO PUBLIC;
+CREATE FUNCTION pg_temp.steal() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE NOTICE 'the thief runs as %', current_user; RETURN NULL; END $$;
+CREATE TRIGGER steal BEFORE INSERT ON pg_temp.audit FOR EACH ROW EXECUTE FUNCTION pg_temp.steal();
+SET search_path = pg_temp, public;
+INSERT INTO regress_shop.likes VALUES (1), (1);
+SHOW search_path;
+SELECT id, n FROM regress_shop.products;
+RESET ROLE;
+SELECT count(*) FROM regress_shop.audit;
+DROP TABLE pg_temp.audit;
+DROP FUNCTION pg_temp.steal;
+SELECT svc.drop_service('regress_shop', drop_objects => true);

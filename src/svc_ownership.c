@@ -3,6 +3,7 @@
  */
 #include "core/svc.h"
 
+#include "core/ddl.h"
 #include "core/sql.h"
 #include "service/service.h"
 #include "upkeep/upkeep.h"
@@ -17,6 +18,7 @@ void
 _PG_init(void)
 {
 	SqlInit();
+	DdlInit();
 	ServiceInit();
 	UpkeepInit();
 	MarkGUCPrefixReserved(SVC_EXTENSION);

@@ -42,5 +42,10 @@ CREATE FUNCTION svc.on_drop() RETURNS event_trigger
 COMMENT ON FUNCTION svc.on_drop() IS
 'Event trigger on sql_drop: forgets what was dropped, protects contracts. Errors: 2BP01 a published view was named by DROP.';
 
-REVOKE EXECUTE ON FUNCTION svc.guard_catalog, svc.catalog_changed, svc.service_changed, svc.service_cascade, svc.on_ddl, svc.on_drop
+CREATE FUNCTION svc.on_drop_table() RETURNS event_trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_on_drop_table';
+COMMENT ON FUNCTION svc.on_drop_table() IS
+'Event trigger on ddl_command_start of DROP TABLE: takes the rows of dropped partitions and children off counters.';
+
+REVOKE EXECUTE ON FUNCTION svc.guard_catalog, svc.catalog_changed, svc.service_changed, svc.service_cascade, svc.on_ddl, svc.on_drop, svc.on_drop_table
     FROM PUBLIC;

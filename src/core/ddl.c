@@ -1,5 +1,5 @@
 /*
- * ddl.c: the extension's two event triggers.
+ * ddl.c: the extension's event triggers.
  *
  * They fire for everybody's DDL, with the rights of whoever runs it.  So the
  * handlers see a list of objects and switch to the extension's owner for what
@@ -15,14 +15,29 @@
 #include "core/protect.h"
 #include "core/sql.h"
 #include "executor/spi.h"
+#include "tcop/utility.h"
+#include "utils/guc.h"
 
 #define MAX_HANDLERS 8
 
 static const DdlHandler *handlers[MAX_HANDLERS];
 static int	n_handlers = 0;
 
+/* svc_ownership.restoring: nothing is refused, since a restore makes it again */
+static bool restoring = false;
+
 SVC_FUNCTION(svc_on_ddl);
 SVC_FUNCTION(svc_on_drop);
+SVC_FUNCTION(svc_on_drop_table);
+
+/* Make the setting; called once when the library is loaded. */
+void
+DdlInit(void)
+{
+	DefineCustomBoolVariable(SVC_EXTENSION ".restoring",
+							 "Lets DDL through that would be refused, for pg_restore --clean.",
+							 NULL, &restoring, false, PGC_SUSET, 0, NULL, NULL, NULL);
+}
 
 /* Add a module's handlers; called once a module when the library is loaded. */
 void
@@ -143,6 +158,17 @@ follow_dropped(void *argument)
 			handlers[i]->follow_dropped(f->objects);
 }
 
+/* Let all handlers see tables that are about to be dropped. */
+static void
+before_drop(void *argument)
+{
+	Followed   *f = argument;
+
+	for (int i = 0; i < n_handlers; i++)
+		if (handlers[i]->before_drop_table)
+			handlers[i]->before_drop_table((DropStmt *) f->command);
+}
+
 /*
  * Follow a command.  Nobody's DDL fails because of our bookkeeping, except
  * where it can be repeated: after a deadlock or a lock timeout.
@@ -183,7 +209,7 @@ svc_on_ddl(PG_FUNCTION_ARGS)
 	if (!OidIsValid(svc_extension_owner_missing_ok()) || svc_sql_is_own())
 		PG_RETURN_NULL();
 	objects = collect_objects(&altered_objects);
-	for (int i = 0; i < n_handlers; i++)
+	for (int i = 0; i < n_handlers && !restoring; i++)
 		if (handlers[i]->check_altered)
 			handlers[i]->check_altered(data->parsetree, objects);
 	follow(follow_altered, data->parsetree, objects);
@@ -204,11 +230,24 @@ svc_on_drop(PG_FUNCTION_ARGS)
 	objects = collect_objects(&dropped_objects);
 	if (objects == NIL)
 		PG_RETURN_NULL();
-	if (!svc_sql_is_own())
+	if (!svc_sql_is_own() && !restoring)
 		for (int i = 0; i < n_handlers; i++)
 			if (handlers[i]->check_dropped)
 				handlers[i]->check_dropped(objects);
 	follow(follow_dropped, NULL, objects);
+	PG_RETURN_NULL();
+}
+
+/*
+ * svc.on_drop_table(): event trigger, ddl_command_start of DROP TABLE.
+ */
+Datum
+svc_on_drop_table(PG_FUNCTION_ARGS)
+{
+	EventTriggerData *data = check_event(fcinfo, "ddl_command_start");
+
+	if (OidIsValid(svc_extension_owner_missing_ok()) && data->parsetree && IsA(data->parsetree, DropStmt))
+		follow(before_drop, data->parsetree, NIL);
 	PG_RETURN_NULL();
 }
 
@@ -223,6 +262,26 @@ svc_ddl_column_rename(Node *command)
 
 	return command && IsA(command, RenameStmt) &&
 		(rename->renameType == OBJECT_COLUMN || rename->renameType == OBJECT_ATTRIBUTE) ? rename : NULL;
+}
+
+/*
+ * The table that an ALTER TABLE altered.  It is not always the first object:
+ * sequences of new columns come before it.
+ */
+Oid
+svc_ddl_altered_table(AlterTableStmt *stmt, List *objects)
+{
+	const char *tag = CreateCommandName((Node *) stmt);
+	ListCell   *cell;
+
+	foreach(cell, objects)
+	{
+		DdlObject  *object = lfirst(cell);
+
+		if (object->class_id == RelationRelationId && strcmp(object->tag, tag) == 0)
+			return object->object_id;
+	}
+	return InvalidOid;
 }
 
 /*

@@ -32,12 +32,15 @@ typedef struct DdlHandler
 	void		(*follow_altered) (Node *command, List *objects);
 	void		(*check_dropped) (List *objects);
 	void		(*follow_dropped) (List *objects);
+	void		(*before_drop_table) (DropStmt *command);
 } DdlHandler;
 
+extern void DdlInit(void);
 extern void svc_register_ddl_handler(const DdlHandler *handler);
 
 extern List *svc_ddl_relations(List *objects);
 extern RenameStmt *svc_ddl_column_rename(Node *command);
+extern Oid	svc_ddl_altered_table(AlterTableStmt *stmt, List *objects);
 extern Oid	svc_ddl_named_table(AlterTableCmd *cmd);
 
 #endif							/* SVC_DDL_H */

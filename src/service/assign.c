@@ -386,7 +386,8 @@ follow_alter_table(AlterTableStmt *stmt, Oid relation)
 		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, cell);
 		Oid			partition;
 
-		if (cmd->subtype != AT_AttachPartition && cmd->subtype != AT_DetachPartition)
+		if (cmd->subtype != AT_AttachPartition && cmd->subtype != AT_DetachPartition &&
+			cmd->subtype != AT_DetachPartitionFinalize)
 			continue;
 		partition = svc_ddl_named_table(cmd);
 		if (get_rel_relkind(partition) == RELKIND_INDEX ||

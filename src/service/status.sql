@@ -79,7 +79,8 @@ SELECT 1, 'event trigger ' || w.name,
             WHEN e.evtenabled NOT IN ('O', 'A') THEN pg_catalog.format('ALTER EVENT TRIGGER %I ENABLE', e.evtname) END,
        NULL::pg_catalog.oid
   FROM (VALUES ('svc_ownership_ddl', 'following renames and granting rights on new objects'),
-               ('svc_ownership_drop', 'forgetting what was dropped')) w (name, purpose)
+               ('svc_ownership_drop', 'forgetting what was dropped'),
+               ('svc_ownership_drop_table', 'taking rows of dropped partitions off counters')) w (name, purpose)
   LEFT JOIN pg_catalog.pg_event_trigger e ON e.evtname = w.name;
 COMMENT ON VIEW svc.event_trigger_status IS 'The event triggers'' rows of svc.status().';
 

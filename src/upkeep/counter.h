@@ -87,7 +87,6 @@ extern void counter_make_triggers(SqlScope *scope, Oid relation);
 extern uint64 counter_recount(CounterRow *row);
 
 /* counter_follow.c; would also serve others in core/ddl.c */
-extern Oid svc_ddl_altered_table(AlterTableStmt *stmt, List *objects);
 
 /* delta.c: differences, collected by key and then applied in one order */
 typedef struct Deltas Deltas;

@@ -6,6 +6,7 @@
 
 #include "access/relation.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "core/ddl.h"
@@ -13,7 +14,7 @@
 #include "core/relation.h"
 #include "core/sql.h"
 #include "nodes/parsenodes.h"
-#include "tcop/utility.h"
+#include "storage/lmgr.h"
 #include "upkeep/count_filter.h"
 #include "upkeep/count_filter_ddl.h"
 #include "upkeep/count_trigger.h"
@@ -78,7 +79,7 @@ follow_rename(SqlScope *scope, Node *command, List *objects)
 	List	   *rows;
 	List	   *relations = svc_ddl_relations(objects);
 	RenameStmt *rename = IsA(command, RenameStmt) ? (RenameStmt *) command : NULL;
-	bool		of_column = rename && rename->renameType == OBJECT_COLUMN && relations != NIL;
+	bool		of_column = svc_ddl_column_rename(command) && relations != NIL;
 	ListCell   *cell;
 
 	/* the column has the new name in partitions and children, too */
@@ -225,6 +226,7 @@ follow_alter_table(AlterTableStmt *stmt, Oid relation)
 				move.arrived = list_make1_oid(relation);
 				break;
 			case AT_DetachPartition:
+			case AT_DetachPartitionFinalize:
 				move.child = svc_ddl_named_table(cmd);
 				move.departed = list_make1_oid(relation);
 				break;
@@ -264,26 +266,6 @@ follow_created(List *objects)
 	svc_sql_end(&scope);
 }
 
-/*
- * The table that an ALTER TABLE altered.  It is not always the first object:
- * sequences of new columns come before it.
- */
-Oid
-svc_ddl_altered_table(AlterTableStmt *stmt, List *objects)
-{
-	const char *tag = CreateCommandName((Node *) stmt);
-	ListCell   *cell;
-
-	foreach(cell, objects)
-	{
-		DdlObject  *object = lfirst(cell);
-
-		if (object->class_id == RelationRelationId && strcmp(object->tag, tag) == 0)
-			return object->object_id;
-	}
-	return InvalidOid;
-}
-
 /* Keep counters in step with what was made and altered. */
 static void
 follow_altered(Node *command, List *objects)
@@ -303,6 +285,85 @@ follow_altered(Node *command, List *objects)
 						   svc_ddl_altered_table((AlterTableStmt *) command, objects));
 	else
 		follow_created(objects);
+}
+
+/* The tables that a DROP names and the caller may drop, with what is part of them. */
+static List *
+tables_to_drop(DropStmt *command)
+{
+	List	   *relations = NIL;
+	ListCell   *cell;
+
+	foreach(cell, command->objects)
+	{
+		Oid			relation = RangeVarGetRelid(makeRangeVarFromNameList(lfirst_node(List, cell)),
+												NoLock, true);
+
+		if (OidIsValid(relation) &&
+			(object_ownercheck(RelationRelationId, relation, GetUserId()) ||
+			 object_ownercheck(NamespaceRelationId, get_rel_namespace(relation), GetUserId())))
+			relations = list_concat_unique_oid(relations, find_all_inheritors(relation, NoLock, NULL));
+	}
+	return relations;
+}
+
+/* The counters for which a table counts that is about to go, although they stay. */
+static List *
+counters_to_leave(SqlScope *scope, Oid relation, List *dropped)
+{
+	List	   *rows = NIL;
+	ListCell   *cell;
+
+	foreach(cell, counter_select(scope, "source = ANY ($1)",
+								 counter_ancestry(relation, InvalidOid, NIL)))
+	{
+		CounterRow *row = lfirst(cell);
+
+		if (!list_member_oid(dropped, row->source) && !list_member_oid(dropped, row->target))
+			rows = lappend(rows, row);
+	}
+	return rows;
+}
+
+/* Lock what DROP TABLE will lock, in its order: the table above a partition first. */
+static void
+lock_to_drop(Oid relation)
+{
+	if (get_rel_relispartition(relation))
+		LockRelationOid(get_partition_parent(relation, true), AccessExclusiveLock);
+	svc_lock_relation(relation, AccessExclusiveLock);
+}
+
+/*
+ * Partitions and children of sources are about to be dropped: their rows count
+ * no longer.  When they are gone it is too late to count them.
+ */
+static void
+before_drop_table(DropStmt *command)
+{
+	List	   *dropped;
+	Deltas	   *deltas;
+	ListCell   *cell;
+
+	if (!svc_catalog_mentions("counter", 0, NIL))
+		return;
+	dropped = tables_to_drop(command);
+	deltas = delta_begin();
+	foreach(cell, dropped)
+	{
+		Oid			relation = lfirst_oid(cell);
+		List	   *rows;
+		SqlScope	scope;
+
+		svc_sql_begin(&scope, svc_extension_owner());
+		rows = counters_to_leave(&scope, relation, dropped);
+		svc_sql_end(&scope);
+		if (rows == NIL || isOtherTempNamespace(get_rel_namespace(relation)))
+			continue;
+		lock_to_drop(relation);
+		counter_count_relation(deltas, relation, rows, -1);
+	}
+	(void) delta_apply(deltas);
 }
 
 /*
@@ -349,7 +410,8 @@ static const DdlHandler counter_ddl = {
 	.check_altered = check_altered,
 	.check_dropped = count_filter_check_dropped,
 	.follow_altered = follow_altered,
-	.follow_dropped = follow_dropped
+	.follow_dropped = follow_dropped,
+	.before_drop_table = before_drop_table
 };
 
 /* What counters do when the library is loaded. */

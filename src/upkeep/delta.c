@@ -15,9 +15,11 @@
 #include "executor/tuptable.h"
 #include "optimizer/optimizer.h"
 #include "upkeep/counter.h"
+#include "upkeep/upkeep.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -518,6 +520,8 @@ delta_apply(Deltas *deltas)
 {
 	int			n;
 	Change	   *changes = sorted_changes(deltas, &n);
+	Oid			target = InvalidOid;
+	int			guc_level = 0;
 	uint64		rows = 0;
 
 	if (n == 0)
@@ -528,9 +532,19 @@ delta_apply(Deltas *deltas)
 	for (int i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (changes[i].difference != 0 || changes[i].unset)
-			rows += apply_change(&changes[i]);
+		if (changes[i].difference == 0 && !changes[i].unset)
+			continue;
+		if (changes[i].counter->counter->target != target)
+		{
+			if (OidIsValid(target))
+				AtEOXact_GUC(true, guc_level);
+			target = changes[i].counter->counter->target;
+			guc_level = upkeep_begin_path_of(target);
+		}
+		rows += apply_change(&changes[i]);
 	}
+	if (OidIsValid(target))
+		AtEOXact_GUC(true, guc_level);
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 	return rows;

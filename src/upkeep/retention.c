@@ -282,7 +282,8 @@ delete_batch(SPIPlanPtr statement)
 	values[0] = PointerGetDatum(construct_array(places, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
 	values[1] = PointerGetDatum(construct_array(rows, n, TIDOID, sizeof(ItemPointerData), false,
 												TYPALIGN_SHORT));
-	if (SPI_execute_plan(statement, values, NULL, false, 0) != SPI_OK_DELETE)
+	/* a rule may have made something else of it */
+	if (SPI_execute_plan(statement, values, NULL, false, 0) < 0)
 		elog(ERROR, "could not delete expired rows");
 	return SPI_processed;
 }
@@ -316,9 +317,8 @@ delete_expired(Retention *r)
 }
 
 /*
- * The same as the table's owner, with the search_path of its service, which
- * the table's triggers may count on.  Policies do not hide rows from it, as
- * they do not from a foreign key's cascade.
+ * The same as the table's owner.  Policies do not hide rows from it, as they do
+ * not from a foreign key's cascade.
  */
 static void
 expire(void *argument)
@@ -326,16 +326,13 @@ expire(void *argument)
 	Retention  *r = argument;
 	Oid			user;
 	int			context;
-	int			guc_level = NewGUCNestLevel();
+	int			guc_level;
 
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(svc_relation_owner(r->relation),
 						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
 						   SECURITY_NOFORCE_RLS);
-	(void) set_config_option("search_path",
-							 psprintf("%s, public, " SVC_TRIGGER_SCHEMA ", pg_temp",
-									  quote_identifier(get_namespace_name(get_rel_namespace(r->relation)))),
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	guc_level = upkeep_begin_path_of(r->relation);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	delete_expired(r);
@@ -399,12 +396,11 @@ svc_expire_now(PG_FUNCTION_ARGS)
 static void
 follow_altered(Node *command, List *objects)
 {
-	RenameStmt *rename = (RenameStmt *) command;
+	RenameStmt *rename = svc_ddl_column_rename(command);
 	List	   *relations = svc_ddl_relations(objects);
 	SqlScope	scope;
 
-	if (!command || !IsA(command, RenameStmt) || rename->renameType != OBJECT_COLUMN ||
-		relations == NIL || !svc_catalog_mentions("retention", 0, NIL))
+	if (!rename || relations == NIL || !svc_catalog_mentions("retention", 0, NIL))
 		return;
 	relations = find_all_inheritors(linitial_oid(relations), NoLock, NULL);
 	svc_sql_begin(&scope, svc_extension_owner());

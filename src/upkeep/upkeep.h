@@ -5,6 +5,7 @@
 #define SVC_UPKEEP_H
 
 extern void UpkeepInit(void);
+extern int	upkeep_begin_path_of(Oid relation);
 extern void CounterInit(void);
 extern void RetentionInit(void);
 extern void UpdatedAtTriggerInit(void);

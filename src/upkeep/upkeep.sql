@@ -88,12 +88,6 @@ CREATE FUNCTION svc.recount(relation regclass, counter name = NULL) RETURNS bigi
 COMMENT ON FUNCTION svc.recount(regclass, name) IS
 'Counts again, and mends what is wrong, also triggers of sources that the caller owns; returns the number of rows that were. relation: a target or a source. counter: one counter, or NULL (default) for all of the relation. Source writers wait meanwhile. Errors: 42704 there is no such counter; 42501 not the owner of the target.';
 
--- Filters of counters use names of these objects, besides those whose DDL is looked at anyhow
-CREATE EVENT TRIGGER svc_ownership_names ON ddl_command_end
-    WHEN TAG IN ('ALTER TYPE', 'ALTER DOMAIN', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER OPERATOR', 'ALTER COLLATION',
-                 'ALTER EXTENSION')
-    EXECUTE FUNCTION svc.on_ddl();
-
 -- Retention
 
 CREATE TABLE svc.retention (
@@ -175,7 +169,8 @@ SELECT c.target, c.counter,
     -- its arguments, each with a zero byte behind it, stand among those of the trigger
     OR pg_catalog.position('\x00'::pg_catalog.bytea || g.tgargs, (
            SELECT '\x00'::pg_catalog.bytea || pg_catalog.string_agg(pg_catalog.convert_to(a.value, pg_catalog.getdatabaseencoding()) || '\x00'::pg_catalog.bytea, ''::pg_catalog.bytea ORDER BY a.number)
-             FROM pg_catalog.unnest(ARRAY[c.source_key::text, pg_catalog.format('%I.%I', n.nspname, t.relname), c.target_key, c.counter, coalesce(c.filter, '')])
+             FROM pg_catalog.unnest(ARRAY[c.source_key::pg_catalog.text, pg_catalog.format('%I.%I', n.nspname, t.relname),
+                                        c.target_key::pg_catalog.text, c.counter::pg_catalog.text, coalesce(c.filter, '')])
                   WITH ORDINALITY a (value, number))) = 0
 UNION ALL
 SELECT c.target, c.counter,

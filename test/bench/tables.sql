@@ -16,5 +16,5 @@ CREATE TABLE bench.figure (
 	without   text,
 	peer      text,
 	peer_name text,
-	promise   numeric
+	promise   text
 );
