@@ -3,8 +3,8 @@
 SELECT CASE WHEN current_setting('server_version_num')::int >= 180000 THEN 'VIRTUAL' ELSE 'STORED' END AS kind
 \gset
 CREATE TABLE regress_clubs (id int PRIMARY KEY, adults int, updated_at timestamptz);
-CREATE TABLE regress_members (id int PRIMARY KEY, club int, age int, adult boolean GENERATED ALWAYS AS (age >= 18) :kind,
-                              next int GENERATED ALWAYS AS (club + 1) :kind);
+CREATE TABLE regress_members (id int PRIMARY KEY, club int, age int, adult boolean GENERATED ALWAYS AS (age OPERATOR(pg_catalog.>=) 18) :kind,
+                              next int GENERATED ALWAYS AS (club OPERATOR(pg_catalog.+) 1) :kind);
 INSERT INTO regress_clubs VALUES (1), (2);
 INSERT INTO regress_members VALUES (1, 1, 20), (2, 1, 10), (3, 2, 30);
 
@@ -25,7 +25,7 @@ SELECT id, adults FROM regress_clubs ORDER BY id;
 SELECT svc.drop_count('regress_clubs', 'adults');
 
 -- times of tables that have them
-ALTER TABLE regress_clubs ADD COLUMN many boolean GENERATED ALWAYS AS (adults > 1) :kind;
+ALTER TABLE regress_clubs ADD COLUMN many boolean GENERATED ALWAYS AS (adults OPERATOR(pg_catalog.>) 1) :kind;
 SELECT svc.keep_updated_at('regress_clubs');
 UPDATE regress_clubs SET adults = 2 WHERE id = 1;
 SELECT id, adults, many, updated_at IS NOT NULL AS updated FROM regress_clubs ORDER BY id;
