@@ -309,13 +309,17 @@ tables_to_drop(DropStmt *command)
 
 /* The counters for which a table counts that is about to go, although they stay. */
 static List *
-counters_to_leave(SqlScope *scope, Oid relation, List *dropped)
+counters_to_leave(Oid relation, List *dropped)
 {
+	List	   *all;
 	List	   *rows = NIL;
 	ListCell   *cell;
+	SqlScope	scope;
 
-	foreach(cell, counter_select(scope, "source = ANY ($1)",
-								 counter_ancestry(relation, InvalidOid, NIL)))
+	svc_sql_begin(&scope, svc_extension_owner());
+	all = counter_select(&scope, "source = ANY ($1)", counter_ancestry(relation, InvalidOid, NIL));
+	svc_sql_end(&scope);
+	foreach(cell, all)
 	{
 		CounterRow *row = lfirst(cell);
 
@@ -352,12 +356,8 @@ before_drop_table(DropStmt *command)
 	foreach(cell, dropped)
 	{
 		Oid			relation = lfirst_oid(cell);
-		List	   *rows;
-		SqlScope	scope;
+		List	   *rows = counters_to_leave(relation, dropped);
 
-		svc_sql_begin(&scope, svc_extension_owner());
-		rows = counters_to_leave(&scope, relation, dropped);
-		svc_sql_end(&scope);
 		if (rows == NIL || isOtherTempNamespace(get_rel_namespace(relation)))
 			continue;
 		lock_to_drop(relation);
