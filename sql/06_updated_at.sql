@@ -194,6 +194,27 @@ ALTER TABLE precise RENAME COLUMN seconds TO secs;
 ALTER TYPE precise RENAME ATTRIBUTE millis TO ms;
 UPDATE precise SET id = id + 10, secs = NULL, ms = NULL;
 SELECT secs IS NULL, ms IS NULL FROM precise;
+-- among other triggers: each sees what those before it did, and keeps it
+CREATE TABLE chain (id int, first text, updated_at timestamptz, "time" timestamp, last text);
+CREATE FUNCTION add_first() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.first = 'a'; RETURN NEW; END $$;
+CREATE FUNCTION add_last() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.last = NEW.first || ': ' || (NEW.updated_at = now()) || (NEW."time" = now()::timestamp); RETURN NEW; END $$;
+CREATE TRIGGER a0 BEFORE UPDATE ON chain FOR EACH ROW WHEN (NEW.last IS NULL) EXECUTE FUNCTION add_first();
+CREATE TRIGGER b1 BEFORE UPDATE ON chain FOR EACH ROW WHEN (NEW.last IS NULL) EXECUTE FUNCTION svc_triggers.update_updated_at_column('updated_at', 'time');
+CREATE TRIGGER b2 BEFORE UPDATE ON chain FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE TRIGGER c3 BEFORE UPDATE ON chain FOR EACH ROW WHEN (NEW.updated_at > OLD.updated_at AND NEW."time" > OLD."time") EXECUTE FUNCTION add_last();
+INSERT INTO chain VALUES (1, NULL, '2020-01-01', '2020-01-01'), (2, NULL, '2020-01-01', NULL), (3, NULL, NULL, '2020-01-01');
+BEGIN;
+UPDATE chain SET id = id + 10;
+SELECT id, first, updated_at = now() AS updated_at, "time" = now()::timestamp AS "time", last FROM chain ORDER BY id;
+ROLLBACK;
+DROP TRIGGER a0 ON chain;
+BEGIN;
+UPDATE chain SET id = id + 10;
+SELECT id, first, updated_at = now() AS updated_at, "time" = now()::timestamp AS "time", last FROM chain ORDER BY id;
+WITH moved AS (UPDATE chain SET last = NULL, first = 'z' WHERE id = 11 RETURNING updated_at = now() AS updated_at, last) SELECT * FROM moved;
+MERGE INTO chain c USING (VALUES (12)) v (id) ON c.id = v.id WHEN MATCHED THEN UPDATE SET last = NULL, updated_at = '2021-01-01';
+SELECT id, first, updated_at = now() AS updated_at, "time" = now()::timestamp AS "time", last FROM chain ORDER BY id;
+ROLLBACK;
 -- only on tables that the caller owns
 GRANT EXECUTE ON FUNCTION svc.adopt_updated_at, svc.restore_updated_at TO regress_nobody;
 SET ROLE regress_nobody;

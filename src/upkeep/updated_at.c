@@ -19,6 +19,9 @@
 #include "utils/timestamp.h"
 #include "upkeep/updated_at.h"
 
+/* as many columns as anybody has; more are set in a copy */
+#define MAX_IN_PLACE 4
+
 /* What one trigger does in one statement */
 typedef struct UpdatedAt
 {
@@ -232,9 +235,19 @@ place_of(HeapTuple row, TupleDesc desc, int column)
 	}
 }
 
+/* Put a column's time where it stands in a row. */
+static void
+overwrite(char *place, Datum value, Form_pg_attribute column)
+{
+	if (column->attbyval)
+		store_att_byval(place, value, column->attlen);
+	else
+		memcpy(place, DatumGetPointer(value), column->attlen);
+}
+
 /*
- * The row with the time of now: a copy that is overwritten in place, or, where
- * a column is NULL and has no place, a row that is made anew.
+ * The row with the time of now: a copy that is overwritten, or, where a column
+ * is NULL and has no place, a row that is made anew.
  */
 static HeapTuple
 set_times(const UpdatedAt *u, HeapTuple row, TupleDesc desc)
@@ -243,17 +256,40 @@ set_times(const UpdatedAt *u, HeapTuple row, TupleDesc desc)
 
 	for (int i = 0; i < u->n; i++)
 	{
-		Form_pg_attribute column = TupleDescAttr(desc, u->columns[i] - 1);
 		char	   *place = place_of(copy, desc, u->columns[i]);
 
 		if (!place)
 			return heap_modify_tuple_by_cols(row, desc, u->n, u->columns, u->values, u->nulls);
-		if (column->attbyval)
-			store_att_byval(place, u->values[i], column->attlen);
-		else
-			memcpy(place, DatumGetPointer(u->values[i]), column->attlen);
+		overwrite(place, u->values[i], TupleDescAttr(desc, u->columns[i] - 1));
 	}
 	return copy;
+}
+
+/*
+ * Set the times in the new row itself, where that is the executor's own copy of
+ * it and not one made for us; false where it is not, or a column is NULL.  This
+ * saves two copies a row, which is most of what is left to save.
+ */
+static bool
+set_times_in_place(const UpdatedAt *u, HeapTuple row, TupleTableSlot *slot)
+{
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+	char	   *places[MAX_IN_PLACE];
+
+	if (u->n > MAX_IN_PLACE || !(TTS_IS_BUFFERTUPLE(slot) || TTS_IS_HEAPTUPLE(slot)) ||
+		!TTS_SHOULDFREE(slot) || ((HeapTupleTableSlot *) slot)->tuple != row)
+		return false;
+	for (int i = 0; i < u->n; i++)
+		if (!(places[i] = place_of(row, desc, u->columns[i])))
+			return false;
+	for (int i = 0; i < u->n; i++)
+	{
+		overwrite(places[i], u->values[i], TupleDescAttr(desc, u->columns[i] - 1));
+		/* a condition or an earlier trigger may have read it already */
+		if (slot->tts_nvalid >= u->columns[i] && TupleDescAttr(desc, u->columns[i] - 1)->attbyval)
+			slot->tts_values[u->columns[i] - 1] = u->values[i];
+	}
+	return true;
 }
 
 /*
@@ -278,6 +314,10 @@ svc_update_updated_at_column(PG_FUNCTION_ARGS)
 	else if (u->on_change && !row_changed(u, data->tg_trigslot, data->tg_newslot))
 		return PointerGetDatum(keep_times(u, data));
 	else
+	{
 		row = data->tg_newtuple;
+		if (set_times_in_place(u, row, data->tg_newslot))
+			return PointerGetDatum(row);
+	}
 	return PointerGetDatum(set_times(u, row, RelationGetDescr(data->tg_relation)));
 }
