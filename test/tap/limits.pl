@@ -80,6 +80,10 @@ sub counters
 			INSERT INTO t VALUES (1); SELECT svc.keep_count('s', 'k', 't', 'k', 'n'); INSERT INTO s VALUES (1), (1);
 			UPDATE t SET k = 10; SELECT n FROM t)),
 		4, 'rows that follow a key by cascade are counted twice');
+	is(outcome(q(CREATE TABLE t (k int PRIMARY KEY, n int NOT NULL DEFAULT 0); CREATE TABLE s (k int);
+			INSERT INTO t VALUES (1); SELECT svc.keep_count('s', 'k', 't', 'k', 'n'); INSERT INTO s VALUES (1), (1);
+			ALTER TABLE s ALTER k TYPE int USING k + 1; SELECT n FROM t)),
+		2, 'keys that ALTER TABLE rewrites stay counted');
 	like(failure(q(CREATE TABLE blog.small (id int PRIMARY KEY, n smallint DEFAULT 32767); INSERT INTO blog.small VALUES (1);
 			ALTER TABLE blog.small OWNER TO blog_owner; CREATE TABLE blog.s (id int); ALTER TABLE blog.s OWNER TO blog_owner;
 			SELECT svc.keep_count('blog.s', 'id', 'blog.small', 'id', 'n'); UPDATE blog.small SET n = 32767; INSERT INTO blog.s VALUES (1))),
