@@ -10,14 +10,16 @@
 EXTENSION    = svc_ownership
 EXTVERSION   = 0.1
 MODULE_big   = svc_ownership
-MODULES_CORE = args ddl expression extension guard protect relation sql trigger
-MODULES_SERVICE = assign cascade contract contract_check ownership provision query \
-               right role service status store
+MODULES_CORE = args ddl expression extension guard protect relation sql trigger wait
+MODULES_RUNNER = job lock runner runner_main
+MODULES_SERVICE = assign cascade contract contract_check database drop ownership place provision \
+               query request right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
 
 OBJS         = src/svc_ownership.o \
                $(MODULES_CORE:%=src/core/%.o) \
+               $(MODULES_RUNNER:%=src/runner/%.o) \
                $(MODULES_SERVICE:%=src/service/%.o) \
                $(MODULES_UPKEEP:%=src/upkeep/%.o)
 
@@ -25,6 +27,7 @@ OBJS         = src/svc_ownership.o \
 # each other; events.sql last, since its triggers fire from then on
 SQL_PARTS    = src/core/core.sql \
                src/service/service.sql src/service/contract.sql src/service/right.sql \
+               src/service/run.sql \
                src/upkeep/upkeep.sql \
                src/service/status.sql \
                src/core/events.sql

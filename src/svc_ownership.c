@@ -5,6 +5,7 @@
 
 #include "core/ddl.h"
 #include "core/sql.h"
+#include "runner/runner.h"
 #include "service/service.h"
 #include "upkeep/upkeep.h"
 #include "utils/guc.h"
@@ -19,6 +20,7 @@ _PG_init(void)
 {
 	SqlInit();
 	DdlInit();
+	RunnerInit();
 	ServiceInit();
 	UpkeepInit();
 	MarkGUCPrefixReserved(SVC_EXTENSION);

@@ -26,8 +26,26 @@
  */
 #if PG_VERSION_NUM >= 170000
 #define SVC_OWNER_ROLE_OPTIONS "NOLOGIN"
+#define SVC_BYPASS_ROLE_LOGIN BGWORKER_BYPASS_ROLELOGINCHECK
 #else
 #define SVC_OWNER_ROLE_OPTIONS "LOGIN CONNECTION LIMIT 0"
+#define SVC_BYPASS_ROLE_LOGIN 0
+#endif
+
+/* 18 always runs a portal once */
+#if PG_VERSION_NUM >= 180000
+#define svc_portal_run(portal, receiver, completion) \
+	PortalRun(portal, FETCH_ALL, true, receiver, receiver, completion)
+#else
+#define svc_portal_run(portal, receiver, completion) \
+	PortalRun(portal, FETCH_ALL, true, true, receiver, receiver, completion)
+#endif
+
+/* Up to 16 the length could count itself */
+#if PG_VERSION_NUM >= 170000
+#define svc_pq_sendcountedtext(message, text, length) pq_sendcountedtext(message, text, length)
+#else
+#define svc_pq_sendcountedtext(message, text, length) pq_sendcountedtext(message, text, length, false)
 #endif
 
 /* 17 brought intervals without end */
@@ -73,6 +91,8 @@ object_ownercheck(Oid classid, Oid objectid, Oid roleid)
 {
 	switch (classid)
 	{
+		case DatabaseRelationId:
+			return pg_database_ownercheck(objectid, roleid);
 		case RelationRelationId:
 			return pg_class_ownercheck(objectid, roleid);
 		case NamespaceRelationId:

@@ -9,11 +9,11 @@
 #include "utils/resowner.h"
 
 /* Errors that mean the session is to stop: never turned into a warning. */
-static bool
-is_interruption(int sqlerrcode)
+bool
+svc_is_interruption(const ErrorData *error)
 {
-	return sqlerrcode == ERRCODE_QUERY_CANCELED ||
-		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION;
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION;
 }
 
 /* Errors that go away when the command is repeated, or that will hit whatever comes next. */
@@ -37,17 +37,15 @@ warn_instead(ErrorData *error, const char *failure, const char *hint)
 }
 
 /*
- * Do work in a subtransaction.  If it fails, what it did is undone, a warning
- * says so, and false is returned; errors that pass (a lock timeout, a deadlock)
- * are raised if raise_passing.
+ * Do work in a subtransaction.  If it fails, what it did is undone, and the
+ * error is returned; NULL if it does not.
  */
-bool
-svc_run_protected(ProtectedWork work, void *argument, bool raise_passing,
-				  const char *failure, const char *hint)
+ErrorData *
+svc_try(ProtectedWork work, void *argument)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = false;
+	ErrorData  *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(cxt);
@@ -55,23 +53,35 @@ svc_run_protected(ProtectedWork work, void *argument, bool raise_passing,
 	{
 		work(argument);
 		ReleaseCurrentSubTransaction();
-		done = true;
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
 		MemoryContextSwitchTo(cxt);
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		if (is_interruption(error->sqlerrcode) ||
-			(raise_passing && is_passing(error->sqlerrcode)))
-			ReThrowError(error);
-		warn_instead(error, failure, hint);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
 	CurrentResourceOwner = owner;
-	return done;
+	return error;
+}
+
+/*
+ * Do work in a subtransaction.  If it fails a warning says so, and false is
+ * returned; errors that pass (a lock timeout, a deadlock) are raised if
+ * raise_passing.
+ */
+bool
+svc_run_protected(ProtectedWork work, void *argument, bool raise_passing,
+				  const char *failure, const char *hint)
+{
+	ErrorData  *error = svc_try(work, argument);
+
+	if (!error)
+		return true;
+	if (svc_is_interruption(error) || (raise_passing && is_passing(error->sqlerrcode)))
+		ReThrowError(error);
+	warn_instead(error, failure, hint);
+	return false;
 }

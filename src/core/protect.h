@@ -6,6 +6,8 @@
 
 typedef void (*ProtectedWork) (void *argument);
 
+extern ErrorData *svc_try(ProtectedWork work, void *argument);
+extern bool svc_is_interruption(const ErrorData *error);
 extern bool svc_run_protected(ProtectedWork work, void *argument, bool raise_passing,
 							  const char *failure, const char *hint);
 

@@ -23,7 +23,10 @@
 #include "executor/spi.h"
 #include "service/assign.h"
 #include "service/contract.h"
+#include "service/database.h"
+#include "service/place.h"
 #include "service/provision.h"
+#include "service/request.h"
 #include "service/right.h"
 #include "service/role.h"
 #include "service/service.h"
@@ -36,29 +39,9 @@
 
 SVC_FUNCTION(svc_create_service);
 SVC_FUNCTION(svc_alter_service);
-SVC_FUNCTION(svc_drop_service);
 
 /* extensions that a service may get although its maker may not create them */
 static char *provision_extensions;
-
-/* The arguments of svc.create_service */
-typedef struct Request
-{
-	char	   *service;
-	char	   *schema;
-	char	   *owner;
-	char	   *role_prefix;
-	char	   *login;
-	char	   *password;
-	char	   *login_level;
-	char	   *migrator;
-	char	   *migrator_password;
-	List	   *extensions;
-	char	   *team;
-	char	   *description;
-	bool		adopt;
-	bool		if_not_exists;
-} Request;
 
 /* What came of a request */
 typedef struct Provision
@@ -93,96 +76,6 @@ ProvisionInit(void)
 							   &provision_extensions,
 							   "svc_ownership, \"uuid-ossp\", pgcrypto, citext, pg_trgm, postgis",
 							   PGC_SUSET, GUC_LIST_INPUT, check_name_list, NULL, NULL);
-}
-
-/* Refuse a name from which the names of roles and schemas could not be made. */
-static void
-check_name_length(const char *name, const char *what)
-{
-	if (strlen(name) > SERVICE_MAX_NAME)
-		ereport(ERROR,
-				(errcode(ERRCODE_NAME_TOO_LONG),
-				 errmsg("%s \"%s\" is too long", what, name),
-				 errdetail("It has %d bytes; the limit is %d, so that names of roles and schemas can be made from it.",
-						   (int) strlen(name), SERVICE_MAX_NAME)));
-}
-
-/* Refuse a password that is empty or belongs to nobody. */
-static void
-check_password(const char *password, const char *role, const char *what)
-{
-	if (password && (!role || password[0] == '\0'))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 role ? errmsg("the password of %s must not be empty", what)
-				 : errmsg("a password was given, but no %s", what)));
-}
-
-/* Refuse two arguments that name the same role. */
-static void
-check_different(const char *a, const char *what_a, const char *b, const char *what_b)
-{
-	if (a && b && strcmp(a, b) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s and %s must be different roles", what_a, what_b)));
-}
-
-/* The names in the argument "extensions". */
-static List *
-extensions_arg(FunctionCallInfo fcinfo, int i)
-{
-	List	   *names = NIL;
-	Datum	   *elements;
-	int			n;
-
-	if (PG_ARGISNULL(i) || ARR_NDIM(PG_GETARG_ARRAYTYPE_P(i)) == 0)
-		return NIL;
-	elements = svc_arg_array(fcinfo, i, "extensions", NAMEOID, 1000, &n);
-	for (int k = 0; k < n; k++)
-		names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[k]))));
-	return names;
-}
-
-/* Read the arguments of svc.create_service, and refuse those that cannot be right. */
-static Request *
-read_request(FunctionCallInfo fcinfo)
-{
-	Request    *r = palloc0(sizeof(Request));
-
-	r->service = svc_arg_name(fcinfo, 0, "service");
-	if (svc_arg_name_or_null(fcinfo, 1, "database"))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("services in databases of their own are not supported yet"),
-				 errhint("Give schema => ... for a service in this database.")));
-	r->schema = svc_arg_name_or_null(fcinfo, 2, "schema");
-	r->owner = svc_arg_name_or_null(fcinfo, 3, "owner");
-	r->role_prefix = svc_arg_name_or_null(fcinfo, 4, "role_prefix");
-	r->login = svc_arg_name_or_null(fcinfo, 5, "login");
-	r->password = svc_arg_text_or_null(fcinfo, 6, "password");
-	r->login_level = svc_arg_text(fcinfo, 7, "login_level");
-	r->migrator = svc_arg_name_or_null(fcinfo, 8, "migrator");
-	r->migrator_password = svc_arg_text_or_null(fcinfo, 9, "migrator_password");
-	r->extensions = extensions_arg(fcinfo, 10);
-	r->team = svc_arg_text_or_null(fcinfo, 11, "team");
-	r->description = svc_arg_text_or_null(fcinfo, 12, "description");
-	r->adopt = svc_arg_bool(fcinfo, 13, "adopt");
-	r->if_not_exists = svc_arg_bool(fcinfo, 14, "if_not_exists");
-
-	check_name_length(r->service, "service name");
-	if (!r->role_prefix)
-		r->role_prefix = r->service;
-	check_name_length(r->role_prefix, "role prefix");
-	role_check_level(r->login_level, "login_level");
-	check_password(r->password, r->login, "login");
-	check_password(r->migrator_password, r->migrator, "migrator");
-	check_different(r->login, "login", r->migrator, "migrator");
-	check_different(r->owner, "owner", psprintf("%s_writer", r->role_prefix), "writer");
-	check_different(r->owner, "owner", psprintf("%s_reader", r->role_prefix), "reader");
-	check_different(r->owner, "owner", r->login, "login");
-	check_different(r->owner, "owner", r->migrator, "migrator");
-	return r;
 }
 
 /* Refuse a schema that is the server's, ours, or another extension's. */
@@ -260,6 +153,19 @@ check_may_adopt_schema(Oid caller, Oid schema, const char *name)
 				 errdetail("Relation %s belongs to somebody else.", svc_sql_value(0, 1))));
 }
 
+/*
+ * Give the schema of a database that was made for the service to it: of public,
+ * which everybody may use, nothing is left to those who may connect for less.
+ */
+static void
+take_schema(const Provision *p)
+{
+	const char *schema = quote_identifier(p->request->schema);
+
+	svc_sql_do("ALTER SCHEMA %s OWNER TO %s", schema, quote_identifier(svc_role_name(p->service.owner)));
+	svc_sql_do("REVOKE ALL ON SCHEMA %s FROM PUBLIC", schema);
+}
+
 /* Make the service's schema, or adopt the one there is. */
 static void
 make_schema(Provision *p)
@@ -268,6 +174,11 @@ make_schema(Provision *p)
 	Oid			oid = get_namespace_oid(schema, true);
 	Oid			caller = p->roles.caller;
 
+	if (OidIsValid(oid) && p->request->made_database)
+	{
+		take_schema(p);
+		return;
+	}
 	if (OidIsValid(oid))
 	{
 		if (!p->request->adopt)
@@ -279,7 +190,8 @@ make_schema(Provision *p)
 		p->adopted_schema = true;
 		return;
 	}
-	if (object_aclcheck(DatabaseRelationId, MyDatabaseId, caller, ACL_CREATE) != ACLCHECK_OK)
+	if (!p->request->made_database &&
+		object_aclcheck(DatabaseRelationId, MyDatabaseId, caller, ACL_CREATE) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_DATABASE, get_database_name(MyDatabaseId));
 	svc_sql_do("CREATE SCHEMA %s AUTHORIZATION %s", quote_identifier(schema),
 			   quote_identifier(svc_role_name(p->service.owner)));
@@ -347,12 +259,13 @@ register_service(Provision *p)
 	Service    *s = &p->service;
 
 	svc_sql("INSERT INTO svc.service (service, form, schema, owner, writer, reader,"
-			"                         team, description, adopted_schema, adopted_roles)"
-			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+			"                         team, description, adopted_schema, adopted_roles, adopted_database)"
+			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
 			sql_name(s->name), sql_text(s->form), sql_name(s->schema),
 			sql_regrole(s->owner), sql_regrole(s->writer), sql_regrole(s->reader),
 			sql_text(r->team), sql_text(r->description), sql_bool(p->adopted_schema),
-			sql_oids(p->roles.adopted, REGROLEARRAYOID));
+			sql_oids(p->roles.adopted, REGROLEARRAYOID),
+			sql_bool(r->database && !r->made_database));
 }
 
 /*
@@ -382,18 +295,15 @@ declare_logins(Provision *p)
 	}
 }
 
-/* May the caller create an extension as itself? */
+/* May who has CREATE on a database create an extension there? */
 static bool
-may_create_extension(Oid caller, const char *extension)
+is_trusted_extension(const char *extension)
 {
-	if (superuser_arg(caller))
-		return true;
-	return object_aclcheck(DatabaseRelationId, MyDatabaseId, caller, ACL_CREATE) == ACLCHECK_OK &&
-		svc_sql("SELECT 1 FROM pg_catalog.pg_available_extension_versions v"
-				"  JOIN pg_catalog.pg_available_extensions e"
-				"    ON e.name = v.name AND e.default_version = v.version"
-				" WHERE v.name = $1 AND (v.trusted OR NOT v.superuser)",
-				sql_name(extension)) > 0;
+	return svc_sql("SELECT 1 FROM pg_catalog.pg_available_extension_versions v"
+				   "  JOIN pg_catalog.pg_available_extensions e"
+				   "    ON e.name = v.name AND e.default_version = v.version"
+				   " WHERE v.name = $1 AND (v.trusted OR NOT v.superuser)",
+				   sql_name(extension)) > 0;
 }
 
 /* Does svc_ownership.provision_extensions list the extension? */
@@ -419,35 +329,47 @@ schema_for_extension(const Service *s, const char *extension)
 				" WHERE name = $1 AND schema IS NOT NULL",
 				sql_name(extension)) > 0)
 		return "";
-	return psprintf(" SCHEMA %s", quote_identifier(OidIsValid(get_namespace_oid("public", true)) ||
-												   !s->schema ? "public" : s->schema));
+	if (OidIsValid(get_namespace_oid("public", true)) || !s->schema)
+		return " SCHEMA public";
+	return psprintf(" SCHEMA %s", quote_identifier(s->schema));
 }
 
 /*
- * Make an extension where it is missing: as the caller, or, where the caller
- * may not and the setting says so, as the bootstrap superuser.
+ * Who makes an extension: the caller, or, where the caller may not and the
+ * setting says so, the bootstrap superuser.  In a database of its own the
+ * caller would have CREATE.
  */
+static Oid
+extension_maker(const Request *r, const char *extension)
+{
+	bool		trusted;
+
+	if (superuser_arg(r->caller))
+		return r->caller;
+	trusted = is_trusted_extension(extension);
+	if (r->database ? trusted && r->made_database
+		: trusted && object_aclcheck(DatabaseRelationId, MyDatabaseId, r->caller, ACL_CREATE) == ACLCHECK_OK)
+		return r->database ? BOOTSTRAP_SUPERUSERID : r->caller;
+	if (!is_provisioned(extension))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to create extension \"%s\"", extension),
+				 errhint("A superuser can create it, or list it in svc_ownership.provision_extensions.")));
+	return BOOTSTRAP_SUPERUSERID;
+}
+
+/* Make an extension where it is missing. */
 static void
 make_extension(Provision *p, const char *extension)
 {
-	Oid			caller = p->roles.caller;
-	Oid			maker = caller;
 	Oid			user;
 	int			context;
 
 	if (OidIsValid(get_extension_oid(extension, true)))
 		return;
-	if (!may_create_extension(caller, extension))
-	{
-		if (!is_provisioned(extension))
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("permission denied to create extension \"%s\"", extension),
-					 errhint("A superuser can create it, or list it in svc_ownership.provision_extensions.")));
-		maker = BOOTSTRAP_SUPERUSERID;
-	}
 	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(maker, context | SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(extension_maker(p->request, extension),
+						   context | SECURITY_LOCAL_USERID_CHANGE);
 	svc_sql_do("CREATE EXTENSION %s%s CASCADE", quote_identifier(extension),
 			   schema_for_extension(&p->service, extension));
 	SetUserIdAndSecContext(user, context);
@@ -486,6 +408,52 @@ relations_in_schema(const Provision *p)
 	return assign_families(relations);
 }
 
+/*
+ * What can be known before there is a database: whether its roles and extensions
+ * could be made.
+ */
+void
+provision_check(Request *r)
+{
+	RoleMaker	maker = {.caller = r->caller, .adopt = r->adopt};
+	const char *names[] = {r->owner ? r->owner : psprintf("%s_owner", r->role_prefix),
+		psprintf("%s_writer", r->role_prefix), psprintf("%s_reader", r->role_prefix),
+	r->login, r->migrator};
+	ListCell   *cell;
+	SqlScope	scope;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	for (int i = 0; i < lengthof(names); i++)
+		if (names[i])
+			(void) role_check_new(&maker, names[i]);
+	foreach(cell, r->extensions)
+	{
+		if (svc_sql("SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = $1",
+					sql_name(lfirst(cell))) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("extension \"%s\" is not available", (char *) lfirst(cell)),
+					 errhint("The extension must first be installed on the system where PostgreSQL is running.")));
+		(void) extension_maker(r, lfirst(cell));
+	}
+	svc_sql_end(&scope);
+}
+
+/*
+ * The service's database: it belongs to the owner role, nobody else gets in, and
+ * it says whose it is.  From here on it allows connections.
+ */
+static void
+take_database(const Provision *p)
+{
+	const char *database = quote_identifier(get_database_name(MyDatabaseId));
+
+	svc_sql_do("ALTER DATABASE %s OWNER TO %s", database,
+			   quote_identifier(svc_role_name(p->service.owner)));
+	svc_sql_do("REVOKE CONNECT ON DATABASE %s FROM PUBLIC", database);
+	svc_sql_do("ALTER DATABASE %s ALLOW_CONNECTIONS true", database);
+}
+
 /* Make everything that was asked for.  Inside a scope of the extension's owner. */
 static const char *
 provision(Provision *p)
@@ -494,7 +462,7 @@ provision(Provision *p)
 	ListCell   *cell;
 
 	p->service.name = r->service;
-	p->service.form = r->schema ? "schema" : "logical";
+	p->service.form = r->database ? "database" : r->schema ? "schema" : "logical";
 	p->service.schema = r->schema;
 
 	check_not_promised(r->service, p->roles.caller);
@@ -508,14 +476,18 @@ provision(Provision *p)
 	declare_logins(p);
 	foreach(cell, r->extensions)
 		make_extension(p, lfirst(cell));
+	if (r->made_database)
+		take_database(p);
+	if (r->database)
+		place_set(r->service);
 	right_begin(r->service, relations_in_schema(p), p->roles.caller);
 	contract_welcome_consumer(r->service);
-	return p->adopted_schema || p->roles.adopted != NIL ? "adopted" : "created";
+	return p->adopted_schema || (r->database && !r->made_database) || p->roles.adopted != NIL ? "adopted" : "created";
 }
 
 /* A registered service is left alone, or in the way. */
-static bool
-is_registered(const Request *r)
+bool
+provision_is_registered(const Request *r)
 {
 	if (!service_lookup(r->service, true))
 		return false;
@@ -528,42 +500,50 @@ is_registered(const Request *r)
 }
 
 /* Wait for whoever makes or renames services at the same time. */
-static void
-lock_services(void)
+void
+provision_lock(void)
 {
 	LockRelationOid(svc_catalog_relation("service"), ShareRowExclusiveLock);
 }
 
 /*
- * svc.create_service(service, ...) → created, adopted, unchanged
+ * Make a service in this database, with the rights of whoever asks for it.
+ * Returns created, adopted or unchanged.
+ */
+const char *
+provision_here(Request *r)
+{
+	Provision	p = {.request = r, .roles = {.caller = r->caller, .adopt = r->adopt}};
+	SqlScope	scope;
+	const char *result;
+
+	if (provision_is_registered(r))
+		return "unchanged";
+	provision_lock();
+	if (provision_is_registered(r))
+		return "unchanged";
+	if (r->schema)
+	{
+		check_schema_free(r->schema);
+		check_schema_taken(r);
+	}
+	svc_sql_begin(&scope, svc_extension_owner());
+	result = provision(&p);
+	svc_sql_end(&scope);
+	return result;
+}
+
+/*
+ * svc.create_service(service, ...) → created, finished, adopted, unchanged
  */
 Datum
 svc_create_service(PG_FUNCTION_ARGS)
 {
-	Provision	p = {0};
-	SqlScope	scope;
-	const char *result;
+	Request    *r;
 
 	svc_check_writable("svc.create_service()");
-	p.request = read_request(fcinfo);
-	p.roles.caller = GetUserId();
-	p.roles.adopt = p.request->adopt;
-
-	if (is_registered(p.request))
-		PG_RETURN_TEXT_P(cstring_to_text("unchanged"));
-	lock_services();
-	if (is_registered(p.request))
-		PG_RETURN_TEXT_P(cstring_to_text("unchanged"));
-	if (p.request->schema)
-	{
-		check_schema_free(p.request->schema);
-		check_schema_taken(p.request);
-	}
-
-	svc_sql_begin(&scope, svc_extension_owner());
-	result = provision(&p);
-	svc_sql_end(&scope);
-	PG_RETURN_TEXT_P(cstring_to_text(result));
+	r = request_read(fcinfo);
+	PG_RETURN_TEXT_P(cstring_to_text(r->database ? database_create(r) : provision_here(r)));
 }
 
 /*
@@ -574,7 +554,7 @@ static Service *
 lock_service(const char *name)
 {
 	svc_check_service_owner(name);
-	lock_services();
+	provision_lock();
 	return svc_check_service_owner(name);
 }
 
@@ -582,8 +562,8 @@ lock_service(const char *name)
  * Refuse to go on where the transaction cannot see the service as it is now:
  * its own statements would pass over the row in silence.
  */
-static void
-check_visible(const Service *service)
+void
+provision_check_visible(const Service *service)
 {
 	if (svc_sql("SELECT 1 FROM svc.service WHERE service = $1 AND owner = $2",
 				sql_name(service->name), sql_regrole(service->owner)) == 0)
@@ -621,7 +601,7 @@ rename_service(const Service *service, const char *name, Oid caller)
 	const char *after = service_contract_schema(name);
 	Oid			schema = get_namespace_oid(before, true);
 
-	check_name_length(name, "service name");
+	request_check_length(name, "service name");
 	if (service_lookup(name, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
@@ -631,6 +611,8 @@ rename_service(const Service *service, const char *name, Oid caller)
 	svc_sql("UPDATE svc.service SET service = $2 WHERE service = $1",
 			sql_name(service->name), sql_name(name));
 	rename_consumer(service->name, name);
+	if (service_form_is(service, "database"))
+		place_set(name);
 	if (!OidIsValid(schema) || !service_owns_schema(service, schema))
 		return;
 	svc_sql_do("ALTER SCHEMA %s RENAME TO %s", quote_identifier(before), quote_identifier(after));
@@ -708,6 +690,9 @@ change_owner(const Service *service, Oid role, Oid caller)
 	right_take_from(service->name, service->owner);
 	svc_sql_join_by_hash();
 	svc_sql_do_each(CHANGE_OWNERS, args, 3);
+	if (service_form_is(service, "database") && !service->adopted_database)
+		svc_sql_do("ALTER DATABASE %s OWNER TO %s", quote_identifier(get_database_name(MyDatabaseId)),
+				   quote_identifier(svc_role_name(role)));
 	svc_sql("DELETE FROM svc.member WHERE service = $1 AND role = $2",
 			sql_name(service->name), sql_regrole(role));
 	svc_sql("UPDATE svc.service SET owner = $2, adopted_roles = pg_catalog.array_append(adopted_roles, $2)"
@@ -755,7 +740,7 @@ svc_alter_service(PG_FUNCTION_ARGS)
 		role = get_role_oid(owner, false);
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	check_visible(service);
+	provision_check_visible(service);
 	if (owner && role != service->owner)
 		check_new_owner(service, role, caller);
 	if (team)
@@ -769,200 +754,6 @@ svc_alter_service(PG_FUNCTION_ARGS)
 	}
 	if (new_name && strcmp(new_name, service->name) != 0)
 		rename_service(service, new_name, caller);
-	svc_sql_end(&scope);
-	PG_RETURN_VOID();
-}
-
-/* Objects of others that depend on what lies in the service's schemas. */
-#define OUTSIDE_DEPENDENTS \
-	"WITH inside AS (" \
-	"    SELECT c.oid AS object_id, 'pg_catalog.pg_class'::pg_catalog.regclass AS class_id" \
-	"      FROM pg_catalog.pg_class c JOIN svc.service_schema x ON x.schema = c.relnamespace AND x.service = $1" \
-	"    UNION ALL" \
-	"    SELECT p.oid, 'pg_catalog.pg_proc'::pg_catalog.regclass" \
-	"      FROM pg_catalog.pg_proc p JOIN svc.service_schema x ON x.schema = p.pronamespace AND x.service = $1" \
-	"    UNION ALL" \
-	"    SELECT t.oid, 'pg_catalog.pg_type'::pg_catalog.regclass" \
-	"      FROM pg_catalog.pg_type t JOIN svc.service_schema x ON x.schema = t.typnamespace AND x.service = $1" \
-	")" \
-	"SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)" \
-	"  FROM inside i" \
-	"  JOIN pg_catalog.pg_depend d ON d.refclassid = i.class_id AND d.refobjid = i.object_id" \
-	"  LEFT JOIN pg_catalog.pg_constraint k ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = d.objid" \
-	"  LEFT JOIN pg_catalog.pg_rewrite w ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND w.oid = d.objid" \
-	"  LEFT JOIN pg_catalog.pg_trigger g ON d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND g.oid = d.objid" \
-	"  LEFT JOIN pg_catalog.pg_policy y ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND y.oid = d.objid" \
-	"  LEFT JOIN pg_catalog.pg_attrdef a ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND a.oid = d.objid" \
-	"  LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid" \
-	"  LEFT JOIN pg_catalog.pg_proc p ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = d.objid" \
-	" CROSS JOIN LATERAL (SELECT coalesce(k.conrelid, w.ev_class, g.tgrelid, y.polrelid, a.adrelid, c.oid, p.oid) AS object_id) o" \
-	" WHERE d.deptype IN ('n', 'a') AND o.object_id <> 0" \
-	"   AND o.object_id NOT IN (SELECT j.object_id FROM inside j)" \
-	" ORDER BY 1"
-
-/* Refuse to drop schemas while something of others depends on what is in them. */
-static void
-check_no_dependents(const Service *service)
-{
-	uint64		rows = svc_sql(OUTSIDE_DEPENDENTS, sql_name(service->name));
-
-	if (rows > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				 errmsg("cannot drop service \"%s\" because other objects depend on it", service->name),
-				 errdetail("They are: %s.", service_joined(service_strings(rows))),
-				 errhint("Drop them first, or leave drop_objects away to keep the service's schema.")));
-}
-
-/* Refuse to drop schemas with relations in them that are another service's. */
-static void
-check_no_relations_of_others(const Service *service)
-{
-	uint64		rows = svc_sql("SELECT pg_catalog.format('%I.%I of service \"%s\"', n.nspname, c.relname, svc.owner_of(c.oid))"
-							   "  FROM svc.service_schema x"
-							   "  JOIN svc.service s ON s.service = x.service"
-							   "  JOIN pg_catalog.pg_namespace n ON n.oid = x.schema"
-							   "  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
-							   " WHERE x.service = $1 AND (x.contract OR NOT s.adopted_schema)"
-							   "   AND svc.owner_of(c.oid) <> $1"
-							   " ORDER BY n.nspname, c.relname",
-							   sql_name(service->name));
-
-	if (rows > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				 errmsg("cannot drop service \"%s\" because relations of other services lie in its schemas",
-						service->name),
-				 errdetail("They are: %s.", service_joined(service_strings(rows))),
-				 errhint("svc.release ends an assignment, ALTER TABLE ... SET SCHEMA moves a table elsewhere.")));
-}
-
-/* The roles that were made for a service, logins first. */
-static List *
-made_roles(const Service *service)
-{
-	List	   *roles = NIL;
-	uint64		rows = svc_sql("SELECT r.role::pg_catalog.oid"
-							   "  FROM svc.service s"
-							   " CROSS JOIN LATERAL ("
-							   "       SELECT m.role, 0 AS rank FROM svc.member m"
-							   "        WHERE m.service = s.service AND m.kind IN ('login', 'migrator')"
-							   "       UNION ALL"
-							   "       SELECT g.role, 4 - g.rank FROM svc.service_role g WHERE g.service = s.service) r"
-							   "  JOIN pg_catalog.pg_roles p ON p.oid = r.role"
-							   " WHERE s.service = $1 AND NOT r.role = ANY (s.adopted_roles)"
-							   " ORDER BY r.rank, r.role",
-							   sql_name(service->name));
-
-	for (uint64 row = 0; row < rows; row++)
-		roles = lappend_oid(roles, svc_sql_oid_value(row, 1));
-	return roles;
-}
-
-/*
- * Could the caller drop a role of a service that it owns by itself?  DROP ROLE
- * asks for CREATEROLE, and since 16 for ADMIN OPTION on the role besides.
- */
-static bool
-may_drop_role(Oid caller, Oid role)
-{
-	if (superuser_arg(role))
-		return superuser_arg(caller);
-	return has_createrole_privilege(caller) && svc_may_administer_role(caller, role);
-}
-
-/* Refuse callers who could not drop the roles by themselves. */
-static void
-check_may_drop_roles(Oid caller, List *roles)
-{
-	ListCell   *cell;
-
-	foreach(cell, roles)
-		if (!may_drop_role(caller, lfirst_oid(cell)))
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("permission denied to drop role \"%s\"", svc_role_name(lfirst_oid(cell))),
-					 errhint("Leave drop_objects away to keep the roles, or ask a superuser.")));
-}
-
-/* Drop the schemas of a service, as far as they were made for it. */
-static void
-drop_schemas(const Service *service)
-{
-	uint64		rows = svc_sql("SELECT pg_catalog.quote_ident(n.nspname)"
-							   "  FROM svc.service_schema x"
-							   "  JOIN svc.service s ON s.service = x.service"
-							   "  JOIN pg_catalog.pg_namespace n ON n.oid = x.schema"
-							   " WHERE x.service = $1 AND (x.contract OR NOT s.adopted_schema)"
-							   " ORDER BY x.contract DESC, n.nspname",
-							   sql_name(service->name));
-
-	if (rows > 0)
-		svc_sql_do("DROP SCHEMA %s CASCADE", service_joined(service_strings(rows)));
-}
-
-/* Forget a service, and drop what was made for it where that is wanted. */
-static void
-forget_service(const Service *service, bool drop_objects, Oid caller)
-{
-	List	   *roles = NIL;
-	ListCell   *cell;
-
-	if (drop_objects)
-	{
-		check_no_relations_of_others(service);
-		check_no_dependents(service);
-		roles = made_roles(service);
-		check_may_drop_roles(caller, roles);
-		drop_schemas(service);
-	}
-	contract_forget_consumer(service->name);
-	svc_sql("DELETE FROM svc.service WHERE service = $1", sql_name(service->name));
-	foreach(cell, roles)
-		role_drop(lfirst_oid(cell));
-}
-
-/* Is there no such service?  Says that it is skipped. */
-static bool
-is_absent(const char *name)
-{
-	if (service_lookup(name, true))
-		return false;
-	ereport(NOTICE, (errmsg("service \"%s\" does not exist, skipping", name)));
-	return true;
-}
-
-/*
- * svc.drop_service(service, drop_objects, if_exists, force)
- */
-Datum
-svc_drop_service(PG_FUNCTION_ARGS)
-{
-	char	   *name;
-	bool		drop_objects;
-	bool		if_exists;
-	bool		force;
-	Service    *service;
-	Oid			caller = GetUserId();
-	SqlScope	scope;
-
-	svc_check_writable("svc.drop_service()");
-	name = svc_arg_name(fcinfo, 0, "service");
-	drop_objects = svc_arg_bool(fcinfo, 1, "drop_objects");
-	if_exists = svc_arg_bool(fcinfo, 2, "if_exists");
-	force = svc_arg_bool(fcinfo, 3, "force");
-	if (if_exists && is_absent(name))
-		PG_RETURN_VOID();
-	svc_check_service_owner(name);
-	lock_services();
-	if (if_exists && is_absent(name))
-		PG_RETURN_VOID();
-	service = svc_check_service_owner(name);
-
-	svc_sql_begin(&scope, svc_extension_owner());
-	check_visible(service);
-	contract_check_no_consumers(service, force);
-	forget_service(service, drop_objects, caller);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }

@@ -17,6 +17,7 @@
 #include "catalog/objectaddress.h"
 #include "catalog/pg_init_privs.h"
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
 #include "commands/trigger.h"
 #include "core/args.h"
 #include "core/ddl.h"
@@ -55,7 +56,7 @@ run_settings(const char *query, const SqlArg *args, int nargs)
 /* The same right of one role on several objects, to be granted or taken back */
 typedef struct Right
 {
-	char	   *keyword;		/* TABLE, SEQUENCE, SCHEMA */
+	char	   *keyword;		/* TABLE, SEQUENCE, SCHEMA, DATABASE */
 	Oid			class_id;
 	Oid			role;
 	char	   *privileges;
@@ -73,6 +74,7 @@ typedef struct Right
 	"  LEFT JOIN pg_catalog.pg_class c ON c.oid = g.object_id" \
 	" CROSS JOIN LATERAL (" \
 	"       SELECT CASE WHEN g.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass THEN 'SCHEMA'" \
+	"                   WHEN g.class_id = 'pg_catalog.pg_database'::pg_catalog.regclass THEN 'DATABASE'" \
 	"                   WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END) k (keyword)" \
 	"  JOIN pg_catalog.pg_roles r ON r.oid = g.role" \
 	" GROUP BY k.keyword, g.class_id, g.role, r.rolname, g.privileges ORDER BY k.keyword, r.rolname"
@@ -82,10 +84,10 @@ typedef struct Right
 	"  FROM svc.missing_right m" \
 	" WHERE m.service = $1 AND (pg_catalog.cardinality($2) = 0 OR m.relation = ANY ($2))"
 
-/* What is missing on a service's own schemas */
-#define MISSING_ON_SCHEMAS \
+/* What is missing on the database and on a service's own schemas */
+#define MISSING_ON_PLACES \
 	"  FROM svc.missing_right m" \
-	" WHERE m.service = $1 AND m.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND m.relation IS NULL"
+	" WHERE m.service = $1 AND m.relation IS NULL"
 
 /*
  * What a service's roles hold on some objects of a class, and need not.  The
@@ -183,6 +185,8 @@ lock_objects(List *rights)
 	List	   *relations = objects_of(rights, RelationRelationId);
 	ListCell   *cell;
 
+	foreach(cell, objects_of(rights, DatabaseRelationId))
+		LockSharedObject(DatabaseRelationId, lfirst_oid(cell), 0, ShareUpdateExclusiveLock);
 	foreach(cell, objects_of(rights, NamespaceRelationId))
 		LockDatabaseObject(NamespaceRelationId, lfirst_oid(cell), 0, ShareUpdateExclusiveLock);
 	if (list_length(relations) > RIGHT_MAX_LOCKED)
@@ -207,6 +211,8 @@ object_names(const Right *right)
 
 		if (right->class_id == NamespaceRelationId && get_namespace_name(object))
 			names = lappend(names, (char *) quote_identifier(get_namespace_name(object)));
+		else if (right->class_id == DatabaseRelationId && get_database_name(object))
+			names = lappend(names, (char *) quote_identifier(get_database_name(object)));
 		else if (right->class_id == RelationRelationId && get_rel_name(object))
 			names = lappend(names, svc_quote_relation(object));
 	}
@@ -317,7 +323,7 @@ right_begin(const char *service, List *relations, Oid caller)
 {
 	SqlArg		args[1] = {sql_name(service)};
 
-	run_rights(read_rights(RIGHTS(MISSING_ON_SCHEMAS), args, 1), true);
+	run_rights(read_rights(RIGHTS(MISSING_ON_PLACES), args, 1), true);
 	svc_sql_do_each(MISSING_OTHERS, args, 1);
 	run_settings(MISSING_SETTINGS, args, 1);
 	if (relations != NIL)

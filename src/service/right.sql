@@ -91,20 +91,33 @@ SELECT r.service, 'pg_catalog.pg_namespace'::pg_catalog.regclass, r.schema, o.ro
   FROM svc.service_relation r
   JOIN svc.service_role o ON o.service = r.service AND o.level = 'reader'
 UNION ALL
+SELECT o.service, 'pg_catalog.pg_database'::pg_catalog.regclass, d.oid, o.role, 'CONNECT', NULL::pg_catalog.oid
+  FROM svc.service_role o
+  JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database()
+ WHERE o.level = 'reader'
+   AND EXISTS (SELECT 1 FROM svc.service s WHERE s.form = 'database')
+UNION ALL
 SELECT r.service, 'pg_catalog.pg_namespace'::pg_catalog.regclass, x.schema, r.role, 'USAGE', e.view::pg_catalog.oid
   FROM svc.contract_reader r
   JOIN svc.entity e ON e.service = r.service AND e.entity = r.entity
   JOIN svc.service_schema x ON x.service = r.service AND x.contract;
-COMMENT ON VIEW svc.expected_right IS 'Rights on schemas and relations that services'' roles should have.';
+COMMENT ON VIEW svc.expected_right IS 'Rights on the database, schemas and relations that services'' roles should have.';
 
--- The access control lists of schemas, relations, columns and functions; only
--- the entries that were granted to somebody other than the owner
+-- The access control lists of the database, schemas, relations, columns and
+-- functions; only the entries that were granted to somebody other than the owner
 CREATE VIEW svc.granted_right (class_id, object_id, column_id, schema, object_owner, grantee, privilege, grantable) AS
 SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, 0, n.oid, n.nspowner,
        a.grantee, a.privilege_type, a.is_grantable
   FROM pg_catalog.pg_namespace n
  CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) a
  WHERE a.grantee <> n.nspowner
+UNION ALL
+SELECT 'pg_catalog.pg_database'::pg_catalog.regclass, d.oid, 0, NULL::pg_catalog.oid, d.datdba,
+       a.grantee, a.privilege_type, a.is_grantable
+  FROM pg_catalog.pg_database d
+ CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) a
+ WHERE d.datname = pg_catalog.current_database()
+   AND a.grantee <> d.datdba
 UNION ALL
 SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0, c.relnamespace, c.relowner,
        a.grantee, a.privilege_type, a.is_grantable
@@ -124,13 +137,21 @@ SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0, p.pronamespace, p.pr
   FROM pg_catalog.pg_proc p
  CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) a
  WHERE a.grantee <> p.proowner AND NOT (a.grantee = 0 AND NOT a.is_grantable);
-COMMENT ON VIEW svc.granted_right IS 'Rights that were granted on schemas, relations, columns and functions.';
+COMMENT ON VIEW svc.granted_right IS 'Rights that were granted on the database, schemas, relations, columns and functions.';
+
+-- This database, if it was made for one of its services
+CREATE VIEW svc.owned_database (service, database_id, database) AS
+SELECT s.service, d.oid, d.datname
+  FROM svc.service s
+  JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database()
+ WHERE s.form = 'database' AND NOT s.adopted_database;
+COMMENT ON VIEW svc.owned_database IS 'This database, if it was made for a service.';
 
 -- Declared and not there.  A right counts as there when the role holds it
 -- itself, by ownership or through a role it is a member of; PUBLIC does not
 -- count, since what everybody may can be taken back at any time.  But it counts
--- for schemas that are not the service's, such as public: nothing is granted
--- there that is not needed.
+-- for schemas that are not the service's, such as public, and for a database
+-- that was adopted: nothing is granted there that is not needed.
 CREATE VIEW svc.missing_right (service, class_id, object_id, role, privilege, relation) AS
 SELECT e.service, e.class_id, e.object_id, e.role, e.privilege, e.relation
   FROM svc.expected_right e
@@ -139,13 +160,16 @@ SELECT e.service, e.class_id, e.object_id, e.role, e.privilege, e.relation
     ON e.class_id = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = e.object_id
   LEFT JOIN pg_catalog.pg_namespace n
     ON e.class_id = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND n.oid = e.object_id
+  LEFT JOIN pg_catalog.pg_database d
+    ON e.class_id = 'pg_catalog.pg_database'::pg_catalog.regclass AND d.oid = e.object_id
   LEFT JOIN svc.service_schema x ON x.service = e.service AND x.schema = n.oid
- WHERE NOT pg_catalog.pg_has_role(e.role, coalesce(c.relowner, n.nspowner), 'USAGE')
+ WHERE NOT pg_catalog.pg_has_role(e.role, coalesce(c.relowner, n.nspowner, d.datdba), 'USAGE')
    AND NOT EXISTS (
        SELECT 1
-         FROM pg_catalog.aclexplode(coalesce(c.relacl, n.nspacl)) a
+         FROM pg_catalog.aclexplode(coalesce(c.relacl, n.nspacl, d.datacl, pg_catalog.acldefault('d', d.datdba))) a
         WHERE a.privilege_type = e.privilege
           AND CASE a.grantee WHEN 0 THEN n.oid IS NOT NULL AND x.schema IS NULL
+                                         OR d.oid IS NOT NULL AND NOT EXISTS (SELECT 1 FROM svc.owned_database)
                              ELSE pg_catalog.pg_has_role(e.role, a.grantee, 'USAGE') END);
 COMMENT ON VIEW svc.missing_right IS 'Rights that are declared and were not granted, or were taken away.';
 
@@ -183,8 +207,22 @@ SELECT x.service, g.class_id, g.object_id, g.column_id, g.grantee, g.privilege, 
    AND r.rolsuper IS NOT TRUE
    AND (svc.owner_of(g.object_id) = s.service
         OR g.class_id <> 'pg_catalog.pg_class'::pg_catalog.regclass)
+   AND (a.role IS NULL OR g.grantable)
+UNION ALL
+SELECT o.service, g.class_id, g.object_id, 0, g.grantee, g.privilege, g.grantable, a.role IS NOT NULL
+  FROM svc.granted_right g
+  JOIN svc.owned_database o ON o.database_id = g.object_id
+  JOIN svc.service s ON s.service = o.service
+  LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee
+  LEFT JOIN svc.allowed_right a
+    ON a.class_id = g.class_id AND a.object_id = g.object_id
+   AND a.role = g.grantee AND a.privilege = g.privilege
+ WHERE g.class_id = 'pg_catalog.pg_database'::pg_catalog.regclass
+   AND g.privilege <> 'TEMPORARY'
+   AND g.grantee <> s.owner
+   AND r.rolsuper IS NOT TRUE
    AND (a.role IS NULL OR g.grantable);
-COMMENT ON VIEW svc.extra_right IS 'Rights in the schemas of services that nobody declared.';
+COMMENT ON VIEW svc.extra_right IS 'Rights in the schemas of services, and on the database of one, that nobody declared.';
 
 -- Rights on objects that are yet to come
 CREATE VIEW svc.expected_default (service, maker, schema, kind, role, privilege) AS
@@ -344,11 +382,24 @@ UNION ALL
 SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, 'SCHEMA', pg_catalog.quote_ident(n.nspname)
   FROM pg_catalog.pg_namespace n
 UNION ALL
+SELECT 'pg_catalog.pg_database'::pg_catalog.regclass, d.oid, 'DATABASE', pg_catalog.quote_ident(d.datname)
+  FROM pg_catalog.pg_database d
+UNION ALL
 SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'ROUTINE',
        pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid))
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace;
-COMMENT ON VIEW svc.grantable_object IS 'How GRANT names schemas, relations and functions.';
+COMMENT ON VIEW svc.grantable_object IS 'How GRANT names databases, schemas, relations and functions.';
+
+-- The database's own, and whom it lets in
+CREATE VIEW svc.missing_database_setting (service, setting, fix) AS
+SELECT s.service, 'svc_ownership.service',
+       pg_catalog.format('ALTER DATABASE %I SET svc_ownership.service = %L', pg_catalog.current_database(), s.service)
+  FROM svc.service s
+ WHERE s.form = 'database'
+   AND NOT EXISTS (SELECT 1 FROM svc.service_database d
+                    WHERE d.database = pg_catalog.current_database() AND d.service = s.service);
+COMMENT ON VIEW svc.missing_database_setting IS 'What a database does not say of itself, and should.';
 
 -- What is missing besides rights, in the order in which it is mended
 CREATE VIEW svc.missing_other (step, service, object, role, privilege, fix) AS
@@ -381,7 +432,10 @@ SELECT 3, m.service, 'database ' || pg_catalog.quote_ident(pg_catalog.current_da
        pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET %s = %s', r.rolname, pg_catalog.current_database(), m.name,
                          CASE m.name WHEN 'role' THEN pg_catalog.quote_literal(m.value) ELSE m.value END)
   FROM svc.missing_setting m
-  JOIN pg_catalog.pg_roles r ON r.oid = m.role;
+  JOIN pg_catalog.pg_roles r ON r.oid = m.role
+UNION ALL
+SELECT 3, m.service, 'database ' || pg_catalog.quote_ident(pg_catalog.current_database()), NULL, 'SET ' || m.setting, m.fix
+  FROM svc.missing_database_setting m;
 COMMENT ON VIEW svc.missing_other IS 'Memberships, default privileges and settings that services lack, with the statement that makes each.';
 
 -- Everything that differs, with the statement that mends it
@@ -467,10 +521,10 @@ SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 'SELECT', 'TABLE', pg_
   FROM pg_catalog.pg_class c
  WHERE c.relnamespace = 'svc'::pg_catalog.regnamespace AND c.relkind = 'r'
 UNION ALL
-SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'EXECUTE', 'FUNCTION', p.oid::pg_catalog.regprocedure::text
+SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'EXECUTE', 'ROUTINE', p.oid::pg_catalog.regprocedure::text
   FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = 'svc'::pg_catalog.regnamespace
-   AND p.proname <> 'create_service'
+   AND p.proname NOT IN ('create_service', 'repair_settings')
    AND p.prorettype NOT IN ('pg_catalog.trigger'::pg_catalog.regtype, 'pg_catalog.event_trigger'::pg_catalog.regtype)
    AND NOT pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE');
 COMMENT ON VIEW svc.owner_objects IS 'What of the extension is granted to services'' owner roles.';

@@ -80,25 +80,43 @@ check_adoptable(RoleMaker *maker, Oid role, const char *name)
 }
 
 /*
+ * Refuse a role that the caller may neither make nor adopt.  Returns the one
+ * there is, or InvalidOid.
+ */
+Oid
+role_check_new(RoleMaker *maker, const char *name)
+{
+	Oid			role = get_role_oid(name, true);
+
+	if (OidIsValid(role))
+		check_adoptable(maker, role, name);
+	else if (IsReservedName(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("role name \"%s\" is reserved", name),
+				 errdetail("Role names starting with \"pg_\" are reserved.")));
+	else if (!has_createrole_privilege(maker->caller))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to create role \"%s\"", name),
+				 errhint("Making a service needs the CREATEROLE attribute.")));
+	return role;
+}
+
+/*
  * Make a role, or adopt the one there is.  Inside a scope of the extension's
  * owner; the caller's own rights are checked.
  */
 Oid
 role_make(RoleMaker *maker, const char *name, const char *options)
 {
-	Oid			role = get_role_oid(name, true);
+	Oid			role = role_check_new(maker, name);
 
 	if (OidIsValid(role))
 	{
-		check_adoptable(maker, role, name);
 		maker->adopted = lappend_oid(maker->adopted, role);
 		return role;
 	}
-	if (!has_createrole_privilege(maker->caller))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to create role \"%s\"", name),
-				 errhint("Making a service needs the CREATEROLE attribute.")));
 	svc_sql_do("CREATE ROLE %s %s", quote_identifier(name), options);
 	if (svc_role_creator_options() && !superuser_arg(maker->caller))
 		svc_sql_do("GRANT %s TO %s WITH %s", quote_identifier(name),

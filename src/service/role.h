@@ -15,6 +15,7 @@ typedef struct RoleMaker
 	List	   *adopted;		/* OIDs of those that were */
 } RoleMaker;
 
+extern Oid	role_check_new(RoleMaker *maker, const char *name);
 extern Oid	role_make(RoleMaker *maker, const char *name, const char *options);
 extern bool role_was_adopted(const RoleMaker *maker, Oid role);
 extern void role_set_password(Oid role, const char *password);

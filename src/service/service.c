@@ -11,13 +11,16 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "commands/dbcommands.h"
 #include "core/args.h"
 #include "core/extension.h"
 #include "core/ddl.h"
 #include "core/sql.h"
 #include "service/assign.h"
 #include "service/contract.h"
+#include "service/database.h"
 #include "service/ownership.h"
+#include "service/place.h"
 #include "service/provision.h"
 #include "service/right.h"
 #include "service/service.h"
@@ -40,7 +43,10 @@ enum
 	COL_READER,
 	COL_TEAM,
 	COL_DESCRIPTION,
-	COL_ADOPTED_SCHEMA
+	COL_ADOPTED_SCHEMA,
+	COL_ADOPTED_ROLES,
+	COL_CREATED_AT,
+	COL_ADOPTED_DATABASE
 };
 
 #define CONTRACT_SUFFIX "_api"
@@ -54,6 +60,8 @@ ServiceInit(void)
 	OwnershipInit();
 	AssignInit();
 	ProvisionInit();
+	PlaceInit();
+	DatabaseInit();
 	RightInit();
 	StatusInit();
 	ContractInit();
@@ -93,6 +101,7 @@ read_service(HeapTuple tuple, TupleDesc desc)
 	service->writer = role_column(tuple, desc, COL_WRITER);
 	service->reader = role_column(tuple, desc, COL_READER);
 	service->adopted_schema = DatumGetBool(heap_getattr(tuple, COL_ADOPTED_SCHEMA, desc, &isnull));
+	service->adopted_database = DatumGetBool(heap_getattr(tuple, COL_ADOPTED_DATABASE, desc, &isnull));
 	return service;
 }
 
@@ -133,6 +142,20 @@ service_list(void)
 	return scan_services("service_pkey", COL_SERVICE, NULL);
 }
 
+/* Say that there is no such service here, and where there is one. */
+static void
+raise_missing(const char *name)
+{
+	char	   *database = get_database_name(place_find(name));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 database ? errmsg("service \"%s\" is not in this database", name)
+			 : errmsg("service \"%s\" does not exist", name),
+			 database ? errhint("It is in database \"%s\": connect to that.", database)
+			 : errhint("SELECT * FROM svc.services lists the services.")));
+}
+
 /* The service of a name: an error, or NULL with missing_ok, where there is none. */
 Service *
 service_lookup(const char *name, bool missing_ok)
@@ -145,10 +168,7 @@ service_lookup(const char *name, bool missing_ok)
 	if (found != NIL)
 		return linitial(found);
 	if (!missing_ok)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("service \"%s\" does not exist", name),
-				 errhint("SELECT * FROM svc.services lists the services.")));
+		raise_missing(name);
 	return NULL;
 }
 
@@ -221,6 +241,18 @@ service_form_is(const Service *service, const char *form)
 	return strcmp(service->form, form) == 0;
 }
 
+/* Refuse a user who is no member of a service's owner role, and no superuser. */
+void
+service_check_owned_by(const Service *service, Oid user)
+{
+	if (!svc_acts_for_role(user, service->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of service \"%s\"", service->name),
+				 errhint("Members of role \"%s\" own it; svc.grant_role makes one.",
+						 svc_role_name(service->owner))));
+}
+
 /*
  * Only members of a service's owner role, and superusers, may change it.
  * Returns the service.
@@ -230,12 +262,7 @@ svc_check_service_owner(const char *name)
 {
 	Service    *service = service_lookup(name, false);
 
-	if (!svc_acts_for_role(GetUserId(), service->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of service \"%s\"", name),
-				 errhint("Members of role \"%s\" own it; svc.grant_role makes one.",
-						 svc_role_name(service->owner))));
+	service_check_owned_by(service, GetUserId());
 	return service;
 }
 

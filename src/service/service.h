@@ -12,12 +12,13 @@
 typedef struct Service
 {
 	char	   *name;
-	char	   *form;			/* schema, logical */
+	char	   *form;			/* database, schema, logical */
 	char	   *schema;			/* NULL for a logical service */
 	Oid			owner;
 	Oid			writer;
 	Oid			reader;
 	bool		adopted_schema; /* its schema counts whoever owns it */
+	bool		adopted_database;	/* of form database: there before */
 } Service;
 
 extern void ServiceInit(void);
@@ -28,6 +29,7 @@ extern Service *service_claiming_schema(const char *schema);
 extern bool service_owns_schema(const Service *service, Oid schema);
 extern List *service_list(void);
 
+extern void service_check_owned_by(const Service *service, Oid user);
 extern Service *svc_check_service_owner(const char *name);
 extern Service *service_arg(FunctionCallInfo fcinfo, int i);
 

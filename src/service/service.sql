@@ -6,7 +6,7 @@
 
 CREATE TABLE svc.service (
     service        name NOT NULL CONSTRAINT service_pkey PRIMARY KEY,
-    form           text NOT NULL CONSTRAINT service_form_check CHECK (form IN ('schema', 'logical')),
+    form           text NOT NULL CONSTRAINT service_form_check CHECK (form IN ('database', 'schema', 'logical')),
     schema         name CONSTRAINT service_schema_key UNIQUE,
     owner          regrole NOT NULL CONSTRAINT service_owner_key UNIQUE,
     writer         regrole NOT NULL,
@@ -16,7 +16,8 @@ CREATE TABLE svc.service (
     adopted_schema boolean NOT NULL DEFAULT false,
     adopted_roles  regrole[] NOT NULL DEFAULT '{}',
     created_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    CONSTRAINT service_schema_check CHECK ((form = 'schema') = (schema IS NOT NULL)),
+    adopted_database boolean NOT NULL DEFAULT false,
+    CONSTRAINT service_schema_check CHECK ((form = 'logical') = (schema IS NULL)),
     CONSTRAINT service_name_check CHECK (pg_catalog.octet_length(service::text) BETWEEN 1 AND 56)
 );
 COMMENT ON TABLE svc.service IS 'Catalog: one row a service of this database. Read svc.services.';
@@ -48,6 +49,17 @@ CREATE TABLE svc.store (
 );
 COMMENT ON TABLE svc.store IS 'Catalog: what services keep outside PostgreSQL. Read svc.stores.';
 
+CREATE TABLE svc.provisioning (
+    service     name NOT NULL CONSTRAINT provisioning_pkey PRIMARY KEY,
+    database    name NOT NULL,
+    database_id oid NOT NULL,
+    step        text NOT NULL CONSTRAINT provisioning_step_check CHECK (step IN ('create database', 'fill database', 'drop')),
+    roles       name[] NOT NULL DEFAULT '{}',
+    started_at  timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE svc.provisioning IS
+'Catalog: services in databases of their own that are being made or dropped from this database; step is written before it is tried. A row that stays is shown by svc.status(). Not in dumps.';
+
 -- Only our own functions and superusers write these tables; a change of who
 -- owns what reaches every session's map; an owner role may use the catalog.
 -- A dump holds the rows of the services that whoever dumps is an owner of.
@@ -77,6 +89,10 @@ CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.assignment
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON svc.assignment
     FOR EACH STATEMENT EXECUTE FUNCTION svc.catalog_changed();
 SELECT pg_catalog.pg_extension_config_dump('svc.assignment', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER'')) AND relation IN (SELECT c.oid FROM pg_catalog.pg_class c)');
+CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.provisioning
+    FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.provisioning
+    FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.store
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.store
@@ -108,14 +124,29 @@ COMMENT ON FUNCTION svc.owners_of_query(text) IS
 
 -- Views for everybody
 
+-- Which database is whose, as the databases themselves say
+CREATE VIEW svc.service_database (service, database_id, database) AS
+SELECT pg_catalog.substr(c.line, pg_catalog.length('svc_ownership.service=') + 1)::name, d.oid, d.datname
+  FROM pg_catalog.pg_db_role_setting x
+  JOIN pg_catalog.pg_database d ON d.oid = x.setdatabase
+ CROSS JOIN LATERAL pg_catalog.unnest(x.setconfig) c (line)
+ WHERE x.setrole = 0
+   AND c.line LIKE 'svc\_ownership.service=%';
+COMMENT ON VIEW svc.service_database IS 'Databases of the cluster that belong to one service each.';
+
 CREATE VIEW svc.services AS
 SELECT s.service, s.form, pg_catalog.current_database() AS database, s.schema,
        o.rolname AS owner, w.rolname AS writer, r.rolname AS reader, s.team, s.description
   FROM svc.service s
   LEFT JOIN pg_catalog.pg_roles o ON o.oid = s.owner
   LEFT JOIN pg_catalog.pg_roles w ON w.oid = s.writer
-  LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.reader;
-COMMENT ON VIEW svc.services IS 'The services of this database: form (schema, logical), place, roles, team.';
+  LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.reader
+UNION ALL
+SELECT d.service, 'database', d.database, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM svc.service_database d
+ WHERE d.database <> pg_catalog.current_database();
+COMMENT ON VIEW svc.services IS
+'The services of this database: form (database, schema, logical), place, roles, team; and the services that have other databases of the cluster, of which only the database is known here.';
 
 CREATE VIEW svc.tables WITH (security_barrier) AS
 SELECT svc.owner_of(c.oid) AS service, c.oid::pg_catalog.regclass AS relation, svc.how_owned(c.oid) AS how
@@ -148,9 +179,9 @@ CREATE FUNCTION svc.create_service(service name, database name = NULL, schema na
     RETURNS text
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_create_service';
 COMMENT ON FUNCTION svc.create_service(name, name, name, name, name, name, text, text, name, text, name[], text, text, boolean, boolean) IS
-'Makes a service: its roles <prefix>_owner, _writer and _reader, its schema (none given: a logical service, whose tables are assigned one by one), its login, and registers it. Returns created, adopted (something existing was taken over) or unchanged.
-service: at most 56 bytes. database: not supported yet. schema: made, and owned by the owner role. owner: name of the owner role instead of <prefix>_owner. role_prefix: instead of the service''s name. login: role that the service''s processes connect as; password: clear text or a SCRAM verifier; login_level: owner, writer (default) or reader. migrator, migrator_password: a second login, of level owner, for tools. extensions: made in this database where missing. team, description: text, at most 10000 bytes. adopt: take over roles and a schema that exist; changes and removes nothing of them. if_not_exists: a registered service is left as it is.
-Errors: 22004, 22023, 42602 an argument is wrong; 42622 a name is too long; 42939 a name is reserved; 42710 the service or a role exists; 42P06 the schema, or <service>_api, exists; 3F000 nothing to adopt; 42501 rights are missing, a superuser would become a service''s role, or the name was promised contracts; 0A000 database; 58P01 an extension is not on the server.';
+'Makes a service: its roles <prefix>_owner, _writer and _reader, its database or schema (neither given: a logical service, whose tables are assigned one by one), its login, and registers it. Returns created, finished (an earlier call did not come to its end), adopted (something existing was taken over) or unchanged.
+service: at most 56 bytes. database: made with this extension in it, owned by the owner role, closed to PUBLIC; needs CREATEDB and CREATEROLE, and cannot be undone by the caller''s transaction, of which there must be none. schema: made, and owned by the owner role; default in a database of its own: public, which then belongs to it. owner: name of the owner role instead of <prefix>_owner. role_prefix: instead of the service''s name. login: role that the service''s processes connect as; password: clear text or a SCRAM verifier; login_level: owner, writer (default) or reader. migrator, migrator_password: a second login, of level owner, for tools. extensions: made in the service''s database where missing. team, description: text, at most 10000 bytes. adopt: take over roles, a database and a schema that exist; changes and removes nothing of them. if_not_exists: a registered service is left as it is.
+Errors: 22004, 22023, 42602 an argument is wrong; 42622 a name is too long; 42939 a name is reserved; 42710 the service or a role exists; 42P04, 42P06 the database, the schema or <service>_api exists; 3F000 nothing to adopt; 42501 rights are missing, a superuser would become a service''s role, or the name was promised contracts; 0A000 an extension is not on the server; 25001 with database inside a transaction block or a function; 55000 it was begun in another database, is being dropped, or the database to adopt is a template or allows no connections; 55006 the template database is in use; 53000 no background worker got free within svc_ownership.worker_wait; 57000 the worker ended: call again.';
 
 CREATE FUNCTION svc.alter_service(service name, new_name name = NULL, owner name = NULL,
         team text = NULL, description text = NULL)
@@ -165,8 +196,8 @@ CREATE FUNCTION svc.drop_service(service name, drop_objects boolean = false,
     RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_drop_service';
 COMMENT ON FUNCTION svc.drop_service(name, boolean, boolean, boolean) IS
-'Forgets a service. drop_objects: also drops its schema, its contract schema and its roles, except those that were adopted; without it they stay. if_exists: no error if there is none. force: consumers that are not in this database are not asked.
-Errors: 42704 no such service; 2BP01 others depend on it, with their list; 42501 rights are missing.';
+'Forgets a service, in this database or in another one of the cluster. drop_objects: also drops its database (called from another one), its schema, its contract schema and its roles, except those that were adopted; without it they stay. if_exists: no error if there is none. force: consumers that are not in the service''s database are not asked.
+Errors: 42704 no such service; 2BP01 others depend on it, with their list; 42501 rights are missing; 25001 for another database inside a transaction block or a function; 55006 its database is in use, or is this one; 55000 it is not finished, and drop_objects was not given; 53000 no background worker got free; 57000 the worker ended: call again.';
 
 -- For a service's owner
 
@@ -206,6 +237,12 @@ CREATE FUNCTION svc.drop_store(service name, store name) RETURNS void
 COMMENT ON FUNCTION svc.drop_store(name, name) IS
 'Forgets a store. Errors: 42704 no such service or store; 42501 not the service''s owner.';
 
-REVOKE EXECUTE ON FUNCTION svc.create_service, svc.alter_service, svc.drop_service,
+CREATE FUNCTION svc.repair_settings() RETURNS int
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_repair_settings';
+COMMENT ON FUNCTION svc.repair_settings() IS
+'Sets again what this database and its services'' roles in it had as settings, and a dump of one database does not carry (pg_dump without -C, a restore under another name, CREATE DATABASE ... TEMPLATE); closes the database of a service to PUBLIC again. Returns how many statements that took; 0: nothing was missing.
+Errors: 42501 not a superuser.';
+
+REVOKE EXECUTE ON FUNCTION svc.repair_settings, svc.create_service, svc.alter_service, svc.drop_service,
     svc.grant_role, svc.revoke_role, svc.assign, svc.release, svc.add_store, svc.drop_store
     FROM PUBLIC;

@@ -63,10 +63,20 @@ COMMENT ON VIEW svc.service_problem IS 'What is wrong with each service.';
 CREATE VIEW svc.service_status (rank, item, state, detail, hint, owner) AS
 SELECT 2, 'service ' || s.service, coalesce(p.state, 'ok'),
        coalesce(p.detail,
-                CASE s.form WHEN 'schema' THEN pg_catalog.format('schema %I', s.schema) ELSE 'logical' END),
+                CASE s.form WHEN 'schema' THEN pg_catalog.format('schema %I', s.schema)
+                            WHEN 'database' THEN pg_catalog.format('database %I, schema %I', pg_catalog.current_database(), s.schema)
+                            ELSE 'logical' END),
        p.hint, NULL::pg_catalog.oid
   FROM svc.service s
-  LEFT JOIN svc.service_problem p ON p.service = s.service;
+  LEFT JOIN svc.service_problem p ON p.service = s.service
+UNION ALL
+SELECT 2, 'service ' || p.service, 'warning',
+       CASE p.step WHEN 'drop' THEN pg_catalog.format('dropping it, in database %I, has not come to its end', p.database)
+                   ELSE pg_catalog.format('making it, in database %I, has not come to its end: %s', p.database, p.step) END,
+       CASE p.step WHEN 'drop' THEN pg_catalog.format('SELECT svc.drop_service(%L, drop_objects => true)', p.service)
+                   ELSE 'Call svc.create_service again, or svc.drop_service(..., drop_objects => true).' END,
+       NULL::pg_catalog.oid
+  FROM svc.provisioning p;
 COMMENT ON VIEW svc.service_status IS 'The services'' rows of svc.status().';
 
 CREATE VIEW svc.event_trigger_status (rank, item, state, detail, hint, owner) AS

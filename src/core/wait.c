@@ -1,0 +1,22 @@
+/*
+ * wait.c: the one way to wait.
+ */
+#include "core/svc.h"
+
+#include "core/wait.h"
+#include "storage/latch.h"
+#include "utils/wait_event.h"
+
+/*
+ * Wait until somebody sets our latch, or for a time.  Whoever calls this looks
+ * again at what it waits for, whichever it was.  Ends with the postmaster, and
+ * by an error when the statement is cancelled.
+ */
+void
+svc_wait(long milliseconds)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
+					 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}

@@ -1,0 +1,9 @@
+/*
+ * wait.h: the one way to wait.
+ */
+#ifndef SVC_WAIT_H
+#define SVC_WAIT_H
+
+extern void svc_wait(long milliseconds);
+
+#endif							/* SVC_WAIT_H */

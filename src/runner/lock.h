@@ -1,0 +1,10 @@
+/*
+ * lock.h: one at a time, in the whole cluster, for jobs of a name.
+ */
+#ifndef SVC_RUNNER_LOCK_H
+#define SVC_RUNNER_LOCK_H
+
+extern void runner_lock(const char *name);
+extern void runner_lock_self(const char *name);
+
+#endif							/* SVC_RUNNER_LOCK_H */

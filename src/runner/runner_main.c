@@ -1,0 +1,266 @@
+/*
+ * runner_main.c: the runner itself.
+ *
+ * It attaches the segment, lets everything that it has to say go to the queue,
+ * connects, and does its job: statements one by one, each as a client's would
+ * be run, or a function of ours in one transaction.  An error ends it: the
+ * report reaches the caller through the queue, and the exit rolls back.
+ *
+ * Its session user is the role of the job.  There is no other one to go back
+ * to, whatever a statement tries.
+ */
+#include "core/svc.h"
+
+#include "access/printtup.h"
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "libpq/pqformat.h"
+#include "libpq/pqmq.h"
+#include "mb/pg_wchar.h"
+#include "parser/analyze.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "runner/job.h"
+#include "runner/lock.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "utils/backend_status.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+#include "utils/ps_status.h"
+#include "utils/snapmgr.h"
+
+PGDLLEXPORT void svc_runner_main(Datum arg);
+
+/*
+ * Whose settings must not be what the database's or the role's owner made them:
+ * a job as superuser runs in databases that belong to others.
+ */
+static const char *const own_settings[][2] = {
+	{"role", "none"},
+	{"search_path", "pg_catalog, pg_temp"},
+	{"default_transaction_read_only", "off"},
+	{"default_transaction_isolation", "read committed"},
+	{"default_tablespace", ""},
+	{"default_table_access_method", "heap"},
+	{"statement_timeout", "0"},
+	{"idle_in_transaction_session_timeout", "0"},
+	{"row_security", "on"},
+	{"check_function_bodies", "on"},
+	{"password_encryption", "scram-sha-256"},
+	{"lock_timeout", "30s"}
+};
+
+/* Set a setting of this session. */
+static void
+set(const char *name, const char *value)
+{
+	SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+}
+
+/* The caller's encoding for everything that comes and goes, whatever a statement set. */
+static void
+set_encoding(int encoding)
+{
+	if (pg_get_client_encoding() == encoding)
+		return;
+	StartTransactionCommand();
+	set("client_encoding", pg_encoding_to_char(encoding));
+	CommitTransactionCommand();
+}
+
+/* Prepare the session. */
+static void
+set_up(const ReceivedJob *r)
+{
+	client_min_messages = r->header.min_messages;
+	StartTransactionCommand();
+	if (OidIsValid(r->job.role))
+	{
+		set("role", "none");
+		set("lock_timeout", psprintf("%d", r->header.lock_timeout));
+	}
+	else
+		for (int i = 0; i < lengthof(own_settings); i++)
+			set(own_settings[i][0], own_settings[i][1]);
+	CommitTransactionCommand();
+	set_encoding(r->header.encoding);
+}
+
+/* Refuse what would read from, or write to, a client. */
+static void
+check_no_client(Node *statement)
+{
+	CopyStmt   *copy = (CopyStmt *) statement;
+
+	if (IsA(statement, CopyStmt) && !copy->filename)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot COPY to or from a client in a background worker")));
+}
+
+/* Run one parsed statement to its end, as a client's is run. */
+static void
+run_parsed(RawStmt *raw, const char *text, MemoryContext cxt)
+{
+	bool		snapshot = analyze_requires_snapshot(raw);
+	int16		format = 0;
+	List	   *plans;
+	Portal		portal;
+	DestReceiver *receiver;
+	QueryCompletion completion;
+
+	check_no_client(raw->stmt);
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	CHECK_FOR_INTERRUPTS();
+	MemoryContextSwitchTo(cxt);
+	if (snapshot)
+		PushActiveSnapshot(GetTransactionSnapshot());
+	plans = pg_plan_queries(pg_analyze_and_rewrite_fixedparams(raw, text, NULL, 0, NULL),
+							text, CURSOR_OPT_PARALLEL_OK, NULL);
+	if (snapshot)
+		PopActiveSnapshot();
+
+	portal = CreatePortal("", true, true);
+	portal->visible = false;
+	PortalDefineQuery(portal, NULL, text, CreateCommandTag(raw->stmt), plans, NULL);
+	PortalStart(portal, NULL, 0, InvalidSnapshot);
+	PortalSetResultFormat(portal, 1, &format);
+	receiver = CreateDestReceiver(DestRemote);
+	SetRemoteDestReceiverParams(receiver, portal);
+	(void) svc_portal_run(portal, receiver, &completion);
+	receiver->rDestroy(receiver);
+	PortalDrop(portal, false);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(cxt);
+	EndCommand(&completion, DestRemote, false);
+}
+
+/* Run the statements of one item, each by itself. */
+static void
+run_text(const char *text, int encoding)
+{
+	MemoryContext cxt = AllocSetContextCreate(TopMemoryContext, "svc_ownership statement",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	ListCell   *cell;
+
+	text = pg_client_to_server(text, strlen(text));
+	debug_query_string = text;
+	pgstat_report_activity(STATE_RUNNING, text);
+	foreach(cell, pg_parse_query(text))
+	{
+		run_parsed(lfirst_node(RawStmt, cell), text, cxt);
+		set_encoding(encoding);
+	}
+	debug_query_string = NULL;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+}
+
+/* Send one row that a function gave. */
+static void
+send_row(List *row)
+{
+	StringInfoData message;
+	ListCell   *cell;
+
+	pq_beginmessage(&message, 'D');
+	pq_sendint16(&message, list_length(row));
+	foreach(cell, row)
+	{
+		if (!lfirst(cell))
+			pq_sendint32(&message, -1);
+		else
+			svc_pq_sendcountedtext(&message, lfirst(cell), strlen(lfirst(cell)));
+	}
+	pq_endmessage(&message);
+}
+
+/* Call a function of ours in one transaction. */
+static void
+call_entry(const RunnerJob *job)
+{
+	RunnerEntry function = runner_find_entry(job->entry);
+	QueryCompletion completion;
+	List	   *items = NIL;
+	List	   *rows;
+	ListCell   *cell;
+
+	debug_query_string = job->what;
+	pgstat_report_activity(STATE_RUNNING, job->what);
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	foreach(cell, job->items)
+		items = lappend(items, lfirst(cell) ?
+						pg_client_to_server(lfirst(cell), strlen(lfirst(cell))) : NULL);
+	rows = function(items);
+	foreach(cell, rows)
+		send_row(lfirst(cell));
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	SetQueryCompletion(&completion, CMDTAG_SELECT, list_length(rows));
+	EndCommand(&completion, DestRemote, false);
+}
+
+/* Do the job. */
+static void
+work(const ReceivedJob *r)
+{
+	const RunnerJob *job = &r->job;
+	ListCell   *cell;
+
+	if (job->lock)
+		runner_lock_self(job->lock);
+	if (job->entry)
+		call_entry(job);
+	else
+		foreach(cell, job->items)
+			run_text(lfirst(cell), r->header.encoding);
+	if (IsTransactionBlock())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				 errmsg("the statements left a transaction open"),
+				 errdetail("What they did in it is rolled back."),
+				 errhint("End it with COMMIT.")));
+}
+
+/*
+ * The main function of the background worker.
+ */
+void
+svc_runner_main(Datum arg)
+{
+	dsm_segment *segment;
+	ReceivedJob *r;
+
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+
+	MemoryContextSwitchTo(TopMemoryContext);
+	MessageContext = AllocSetContextCreate(TopMemoryContext, "MessageContext", ALLOCSET_DEFAULT_SIZES);
+	segment = dsm_attach(DatumGetUInt32(arg));
+	/* the caller is gone already */
+	if (!segment)
+		proc_exit(0);
+	r = job_read(segment);
+	shm_mq_set_sender(r->queue, MyProc);
+	pq_redirect_to_shm_mq(segment, shm_mq_attach(r->queue, segment, NULL));
+
+	BackgroundWorkerInitializeConnectionByOid(r->job.database,
+											  OidIsValid(r->job.role) ? r->job.role : BOOTSTRAP_SUPERUSERID,
+											  SVC_BYPASS_ROLE_LOGIN |
+											  (r->job.any_database ? BGWORKER_BYPASS_ALLOWCONN : 0));
+	set_up(r);
+	work(r);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	pgstat_report_stat(true);
+	pq_putemptymessage('Z');
+	proc_exit(0);
+}

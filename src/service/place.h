@@ -1,0 +1,14 @@
+/*
+ * place.h: which database a service lives in.
+ */
+#ifndef SVC_PLACE_H
+#define SVC_PLACE_H
+
+extern void PlaceInit(void);
+
+extern Oid	place_find(const char *service);
+extern Oid	service_place(const char *service, Oid *owner);
+extern void place_set(const char *service);
+extern void place_reset(void);
+
+#endif							/* SVC_PLACE_H */
