@@ -60,6 +60,8 @@ SELECT c.relname
   FROM pg_class c
  WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'r'
    AND (NOT c.oid = ANY (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'svc_ownership')
+             -- what is being done in this cluster means nothing in another one
+             AND c.relname <> 'provisioning'
         OR (SELECT count(*) FROM pg_trigger t
              WHERE t.tgrelid = c.oid AND t.tgfoid = 'svc.guard_catalog()'::regprocedure) <> 2);
 

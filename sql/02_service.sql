@@ -54,7 +54,6 @@ SELECT svc.create_service('x', login => 'regress_l', password => '');
 SELECT svc.create_service('x', login => 'regress_l', migrator => 'regress_l');
 SELECT svc.create_service('x', login => 'regress_l', owner => 'regress_l');
 SELECT svc.create_service('x', owner => 'x_writer');
-SELECT svc.create_service('x', database => 'x');
 SELECT svc.create_service('x', team => repeat('x', 10001));
 SELECT svc.create_service('x', extensions => ARRAY['plpgsql', NULL]::name[]);
 \set VERBOSITY terse

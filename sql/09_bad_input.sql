@@ -51,12 +51,16 @@ SELECT 'regclass[]'::regtype, l FROM unnest(ARRAY[
 UNION ALL
 SELECT 'name[]'::regtype, l FROM unnest(ARRAY['NULL', '''{}''', '''{NULL}''', '''{""}''', '''{id}''', '''{id,id}''', '''{{id},{n}}''', '''{no_such}''', 'array_fill(''id''::name, ARRAY[2000])']) l
 UNION ALL
+SELECT 'text[]'::regtype, unnest(ARRAY['NULL', '''{}''', '''{NULL}''', '''{""}''', '''{SELECT 1}''', '''{{a},{b}}''', 'array_fill(''''::text, ARRAY[10001])'])
+UNION ALL
+SELECT 'jsonb'::regtype, unnest(ARRAY['NULL', '''[]'''])
+UNION ALL
 SELECT 'boolean'::regtype, unnest(ARRAY['NULL', 'true', 'false'])
 UNION ALL
 SELECT 'interval'::regtype, unnest(ARRAY['NULL', '''0''', '''-1 day''', '''178000000 years''', '''1 month -31 days''']);
 
 CREATE TEMPORARY VIEW function AS
-SELECT p.oid, p.oid::regprocedure::text AS name, p.proargtypes::oid[] AS types, p.provariadic <> 0 AS variadic
+SELECT p.oid, CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END AS verb, p.oid::regprocedure::text AS name, p.proargtypes::oid[] AS types, p.provariadic <> 0 AS variadic
   FROM pg_proc p
  WHERE p.pronamespace IN ('svc'::regnamespace, 'svc_triggers'::regnamespace);
 
@@ -77,6 +81,7 @@ BEGIN
         base := ARRAY(SELECT CASE t::regtype WHEN 'name'::regtype THEN CASE i WHEN 1 THEN '''regress_f''' WHEN 2 THEN '''t''' ELSE '''id''' END
                                      WHEN 'text'::regtype THEN 'NULL' WHEN 'regclass'::regtype THEN '''regress_f.t'''
                                      WHEN 'regclass[]'::regtype THEN '''{regress_f.v}''' WHEN 'name[]'::regtype THEN 'NULL'
+                                     WHEN 'text[]'::regtype THEN '''{SELECT 1}''' WHEN 'jsonb'::regtype THEN 'NULL'
                                      WHEN 'boolean'::regtype THEN 'false' ELSE '''1 day''' END
                         FROM unnest(f.types) WITH ORDINALITY u (t, i) ORDER BY i);
         FOR i IN 0 .. cardinality(f.types) LOOP
@@ -86,14 +91,14 @@ BEGIN
                     args[i] := v;
                 END IF;
                 INSERT INTO call (function, statement) SELECT f.name, concat(
-                    'SELECT ', f.oid::regproc, '(', (SELECT string_agg(CASE WHEN f.variadic AND o = cardinality(args) THEN 'VARIADIC ' ELSE '' END
+                    f.verb, ' ', f.oid::regproc, '(', (SELECT string_agg(CASE WHEN f.variadic AND o = cardinality(args) THEN 'VARIADIC ' ELSE '' END
                         || a || '::' || f.types[o - 1]::regtype, ', ' ORDER BY o) FROM unnest(args) WITH ORDINALITY x (a, o)), ')');
             END LOOP;
         END LOOP;
         FOR k IN 1 .. CASE WHEN cardinality(f.types) > 1 THEN 60 ELSE 0 END LOOP
             args := ARRAY(SELECT (SELECT literal FROM value WHERE type = t ORDER BY random() + o * 0 LIMIT 1) FROM unnest(f.types) WITH ORDINALITY u (t, o) ORDER BY o);
             INSERT INTO call (function, statement) SELECT f.name, concat(
-                'SELECT ', f.oid::regproc, '(', (SELECT string_agg(CASE WHEN f.variadic AND o = cardinality(args) THEN 'VARIADIC ' ELSE '' END
+                f.verb, ' ', f.oid::regproc, '(', (SELECT string_agg(CASE WHEN f.variadic AND o = cardinality(args) THEN 'VARIADIC ' ELSE '' END
                     || a || '::' || f.types[o - 1]::regtype, ', ' ORDER BY o) FROM unnest(args) WITH ORDINALITY x (a, o)), ')');
         END LOOP;
     END LOOP;

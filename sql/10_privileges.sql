@@ -41,6 +41,7 @@ SELECT count(*) FROM svc.adopt_updated_at();
 SELECT svc.publish('regress_p', 't', 'regress_p.t', columns => '{id}'), svc.grant_contract('regress_p', 'regress_q'),
        svc.keep_count('regress_p.t', 'n', 'regress_p.t', 'id', 'n'), svc.keep_rows('regress_p.t', 'updated_at', '1 day'),
        svc.add_store('regress_p', 's', 'redis'), svc.assign('regress_q', 'regress_p.t');
+INSERT INTO svc.provisioning VALUES ('regress_x', 'regress_x', 1, 'create database');
 CREATE FUNCTION pg_temp.rows(tab regclass) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     n bigint;
@@ -69,7 +70,7 @@ SELECT c.relname AS view, pg_temp.may(format('SELECT * FROM svc.%I', c.relname))
 
 -- functions: called with NULLs
 SELECT p.oid::regprocedure::text COLLATE "C" AS function,
-       pg_temp.may(format('SELECT %s(%s)', p.oid::regproc,
+       pg_temp.may(format('%s %s(%s)', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, p.oid::regproc,
                    (SELECT string_agg(CASE WHEN p.provariadic <> 0 AND i = p.pronargs THEN 'VARIADIC ' ELSE '' END || 'NULL::' || t::regtype, ', ' ORDER BY i)
                       FROM unnest(p.proargtypes) WITH ORDINALITY u (t, i)))) AS call
   FROM pg_proc p
@@ -90,4 +91,5 @@ SELECT DISTINCT d.classid::regclass
 SELECT svc.release('regress_p.t');
 SELECT svc.drop_service('regress_q', drop_objects => true);
 SELECT svc.drop_service('regress_p', drop_objects => true);
+DELETE FROM svc.provisioning;
 DROP ROLE regress_nobody, regress_creator, regress_monitor, regress_data, regress_root;

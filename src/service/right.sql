@@ -396,9 +396,9 @@ CREATE VIEW svc.missing_database_setting (service, setting, fix) AS
 SELECT s.service, 'svc_ownership.service',
        pg_catalog.format('ALTER DATABASE %I SET svc_ownership.service = %L', pg_catalog.current_database(), s.service)
   FROM svc.service s
- WHERE s.form = 'database'
-   AND NOT EXISTS (SELECT 1 FROM svc.service_database d
-                    WHERE d.database = pg_catalog.current_database() AND d.service = s.service);
+  LEFT JOIN svc.service_database d
+    ON d.service = s.service AND d.database = pg_catalog.current_database()
+ WHERE s.form = 'database' AND d.service IS NULL;
 COMMENT ON VIEW svc.missing_database_setting IS 'What a database does not say of itself, and should.';
 
 -- What is missing besides rights, in the order in which it is mended
