@@ -300,6 +300,8 @@ check_may_adopt(const Request *r, Oid database)
 static void
 check_record(const Record *record, const Request *r)
 {
+	if (!record)
+		return;
 	if (record->dropping)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -338,8 +340,6 @@ make_complete(Request *r, const Record *record)
 	Attempt		a = {.request = r, .database = get_database_oid(r->database, true)};
 	ErrorData  *error;
 
-	if (record)
-		check_record(record, r);
 	if (OidIsValid(a.database) && !(record && record->database_id == a.database))
 		check_may_adopt(r, a.database);
 	else
@@ -374,6 +374,7 @@ database_create(Request *r)
 		return "unchanged";
 	runner_lock(lock_name(r->service));
 	record = read_record(r->service);
+	check_record(record, r);
 	if (record && database_name(place_find(r->service)))
 	{
 		/* all was done but this */
