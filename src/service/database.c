@@ -318,17 +318,15 @@ check_record(const Record *record, const Request *r)
 static bool
 is_complete(const Request *r)
 {
-	Oid			place = place_find(r->service);
-
 	if (provision_is_registered(r))
 		return true;
-	if (!database_name(place))
+	if (!place_is(r->service, get_database_oid(r->database, true)))
 		return false;
 	if (!r->if_not_exists)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("service \"%s\" already exists", r->service),
-				 errdetail("It is in database \"%s\".", database_name(place)),
+				 errdetail("It is in database \"%s\".", r->database),
 				 errhint("Give if_not_exists => true to leave it as it is.")));
 	return true;
 }
@@ -375,7 +373,7 @@ database_create(Request *r)
 	runner_lock(lock_name(r->service));
 	record = read_record(r->service);
 	check_record(record, r);
-	if (record && database_name(place_find(r->service)))
+	if (record && place_is(r->service, record->database_id))
 	{
 		/* all was done but this */
 		run_here(r->service, "svc.create_service", list_make1(forget_statement(r->service)));
@@ -475,6 +473,15 @@ drop_complete(const char *service, Oid database, bool drop_objects, bool force)
 	ReThrowError(error);
 }
 
+/* What was begun for a service, in this database or in any (NULL). */
+static Record *
+begun_in(const char *service, const char *database)
+{
+	Record	   *record = read_record(service);
+
+	return record && (!database || strcmp(record->database, database) == 0) ? record : NULL;
+}
+
 /* Refuse callers who could not drop what was begun. */
 static void
 check_may_drop(const char *service, bool drop_objects)
@@ -497,24 +504,24 @@ check_may_drop(const char *service, bool drop_objects)
  * none.
  */
 bool
-database_drop(const char *service, bool drop_objects, bool force)
+database_drop(const char *service, const char *database, bool drop_objects, bool force)
 {
-	Oid			place = place_find(service);
-	Record	   *record = read_record(service);
+	Oid			place;
+	Record	   *record = begun_in(service, database);
 
-	if (!database_name(place) && !record)
+	if (!record && !OidIsValid(place_find(service, database)))
 		return false;
 	runner_check_top_level("svc.drop_service() of a service in another database");
 	runner_lock(lock_name(service));
-	place = place_find(service);
-	record = read_record(service);
-	if (record && (record->dropping || !database_name(place)))
+	record = begun_in(service, database);
+	if (record && (record->dropping || !place_is(service, record->database_id)))
 	{
 		check_may_drop(service, drop_objects);
 		drop_recorded(service, record->database, record->database_id, record->roles);
 		return true;
 	}
-	if (!database_name(place))
+	place = place_find(service, database);
+	if (!OidIsValid(place))
 		return false;
 	drop_complete(service, place, drop_objects, force);
 	return true;

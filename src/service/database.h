@@ -9,6 +9,6 @@
 extern void DatabaseInit(void);
 
 extern const char *database_create(Request *r);
-extern bool database_drop(const char *service, bool drop_objects, bool force);
+extern bool database_drop(const char *service, const char *database, bool drop_objects, bool force);
 
 #endif							/* SVC_DATABASE_H */

@@ -274,15 +274,20 @@ check_not_inside(const Service *service)
 
 /* Say that there is nothing to drop, or raise it. */
 static void
-raise_absent(const char *name, bool if_exists)
+raise_absent(const char *name, const char *database, bool if_exists)
 {
+	if (!if_exists && database)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("service \"%s\" is not in database \"%s\"", name, database),
+				 errhint("SELECT * FROM svc.services lists the services.")));
 	if (!if_exists)
 		(void) service_lookup(name, false);
 	ereport(NOTICE, (errmsg("service \"%s\" does not exist, skipping", name)));
 }
 
 /*
- * svc.drop_service(service, drop_objects, if_exists, force)
+ * svc.drop_service(service, drop_objects, if_exists, force, database)
  */
 Datum
 svc_drop_service(PG_FUNCTION_ARGS)
@@ -291,6 +296,7 @@ svc_drop_service(PG_FUNCTION_ARGS)
 	bool		drop_objects;
 	bool		if_exists;
 	bool		force;
+	char	   *database;
 	Service    *service;
 	Oid			caller = GetUserId();
 	SqlScope	scope;
@@ -300,17 +306,20 @@ svc_drop_service(PG_FUNCTION_ARGS)
 	drop_objects = svc_arg_bool(fcinfo, 1, "drop_objects");
 	if_exists = svc_arg_bool(fcinfo, 2, "if_exists");
 	force = svc_arg_bool(fcinfo, 3, "force");
-	if (!service_lookup(name, true))
+	database = svc_arg_name_or_null(fcinfo, 4, "database");
+	if (database && strcmp(database, get_database_name(MyDatabaseId)) == 0)
+		database = NULL;
+	if (database || !service_lookup(name, true))
 	{
-		if (!database_drop(name, drop_objects, force))
-			raise_absent(name, if_exists);
+		if (!database_drop(name, database, drop_objects, force))
+			raise_absent(name, database, if_exists);
 		PG_RETURN_VOID();
 	}
 	svc_check_service_owner(name);
 	provision_lock();
 	if (!service_lookup(name, true))
 	{
-		raise_absent(name, if_exists);
+		raise_absent(name, NULL, if_exists);
 		PG_RETURN_VOID();
 	}
 	service = svc_check_service_owner(name);

@@ -45,17 +45,17 @@ has_line(ArrayType *lines, const char *line)
 	return false;
 }
 
-/* The database that says it is a service's, or InvalidOid. */
-Oid
-place_find(const char *service)
+/* The databases that say they are a service's; of one of them, or of all. */
+static List *
+find_places(const char *service, Oid database)
 {
 	char	   *line = psprintf("%s=%s", SETTING, service);
 	Relation	rel = table_open(DbRoleSettingRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	List	   *found = NIL;
 	HeapTuple	tuple;
-	Oid			found = InvalidOid;
 
-	while (!OidIsValid(found) && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_db_role_setting form = (Form_pg_db_role_setting) GETSTRUCT(tuple);
 		bool		isnull;
@@ -63,12 +63,62 @@ place_find(const char *service)
 										 RelationGetDescr(rel), &isnull);
 
 		if (!OidIsValid(form->setrole) && OidIsValid(form->setdatabase) && !isnull &&
+			(!OidIsValid(database) || form->setdatabase == database) &&
 			has_line(DatumGetArrayTypeP(lines), line))
-			found = form->setdatabase;
+			found = lappend_oid(found, form->setdatabase);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return found;
+}
+
+/* Does a database say that it is a service's? */
+bool
+place_is(const char *service, Oid database)
+{
+	return OidIsValid(database) && find_places(service, database) != NIL;
+}
+
+/* The names of the databases that say they are a service's. */
+List *
+place_names(const char *service)
+{
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	foreach(cell, find_places(service, InvalidOid))
+	{
+		char	   *name = get_database_name(lfirst_oid(cell));
+
+		if (name)
+			names = lappend(names, name);
+	}
+	return names;
+}
+
+/*
+ * The database that says it is a service's, or InvalidOid.  The same system may
+ * be deployed twice in a cluster, so there may be several: then it must be
+ * named.
+ */
+Oid
+place_find(const char *service, const char *database)
+{
+	List	   *names = place_names(service);
+
+	if (database)
+	{
+		Oid			id = get_database_oid(database, true);
+
+		return place_is(service, id) ? id : InvalidOid;
+	}
+	if (list_length(names) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there is more than one service \"%s\" in this cluster", service),
+				 errdetail("They are in databases: %s.", service_joined(names)),
+				 errhint("Name one with database => ..., where the function has this argument, or connect to it.")));
+	return names == NIL ? InvalidOid : get_database_oid(linitial(names), true);
 }
 
 /* Let this database say whose it is. */
@@ -110,7 +160,7 @@ service_place(const char *name, Oid *owner)
 		*owner = service->owner;
 		return MyDatabaseId;
 	}
-	job.database = place_find(name);
+	job.database = place_find(name, NULL);
 	job.items = list_make1(unconstify(char *, name));
 	if (!OidIsValid(job.database))
 		(void) service_lookup(name, false);

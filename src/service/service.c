@@ -146,13 +146,13 @@ service_list(void)
 static void
 raise_missing(const char *name)
 {
-	char	   *database = get_database_name(place_find(name));
+	List	   *databases = place_names(name);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 database ? errmsg("service \"%s\" is not in this database", name)
+			 databases ? errmsg("service \"%s\" is not in this database", name)
 			 : errmsg("service \"%s\" does not exist", name),
-			 database ? errhint("It is in database \"%s\": connect to that.", database)
+			 databases ? errhint("It is in database \"%s\": connect to that.", (char *) linitial(databases))
 			 : errhint("SELECT * FROM svc.services lists the services.")));
 }
 
