@@ -216,3 +216,15 @@ SELECT rolname FROM pg_roles WHERE rolname ~ '^regress_(auth|staging|poc|half|ta
 DROP DATABASE regress_poc;
 REVOKE EXECUTE ON FUNCTION svc.create_service, svc.drop_service FROM regress_taken;
 DROP ROLE regress_taken, regress_auth_owner;
+
+-- the same service in two databases of the cluster
+SELECT svc.create_service('regress_auth', database => 'regress_auth_db');
+SELECT svc.create_service('regress_auth', database => 'regress_auth2_db', role_prefix => 'regress_staging');
+SELECT svc.create_service('regress_auth', database => 'regress_auth2_db', role_prefix => 'regress_staging');
+SELECT service, form, database FROM svc.services ORDER BY database;
+CALL svc.run(ARRAY['SELECT current_database()'], 'regress_auth');
+SELECT svc.drop_service('regress_auth', drop_objects => true);
+SELECT svc.drop_service('regress_auth', drop_objects => true, database => 'regress_none');
+SELECT svc.drop_service('regress_auth', drop_objects => true, database => 'regress_auth2_db');
+SELECT svc.drop_service('regress_auth', drop_objects => true);
+SELECT service, form, database FROM svc.services ORDER BY database;
