@@ -113,10 +113,10 @@ typedef struct Right
 
 /* Memberships and default privileges that are missing, and settings */
 #define MISSING_OTHERS \
-	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step < 3 ORDER BY m.step"
+	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step < 3 ORDER BY m.step, m.fix"
 
 #define MISSING_SETTINGS \
-	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step = 3"
+	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step = 3 ORDER BY m.fix"
 
 /*
  * Queries over access control lists are estimated to find next to nothing, and
