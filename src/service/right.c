@@ -116,7 +116,7 @@ typedef struct Right
 	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step < 3 ORDER BY m.step, m.fix"
 
 #define MISSING_SETTINGS \
-	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step = 3 ORDER BY m.fix"
+	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step = 3 ORDER BY m.privilege DESC, m.fix"
 
 /*
  * Queries over access control lists are estimated to find next to nothing, and
