@@ -22,6 +22,7 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "service/assign.h"
+#include "service/connection.h"
 #include "service/contract.h"
 #include "service/database.h"
 #include "service/place.h"
@@ -465,6 +466,7 @@ provision(Provision *p)
 	p->service.form = r->database ? "database" : r->schema ? "schema" : "logical";
 	p->service.schema = r->schema;
 
+	connection_check_absent(r->service);
 	check_not_promised(r->service, p->roles.caller);
 	make_groups(p);
 	check_contract_schema_free(r->service, &p->service);
@@ -607,6 +609,7 @@ rename_service(const Service *service, const char *name, Oid caller)
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("service \"%s\" already exists", name)));
 	check_contract_schema_free(name, service);
+	connection_check_absent(name);
 	check_not_promised(name, caller);
 	svc_sql("UPDATE svc.service SET service = $2 WHERE service = $1",
 			sql_name(service->name), sql_name(name));
