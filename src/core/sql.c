@@ -130,6 +130,13 @@ svc_sql_join_by_hash(void)
 	set_in_scope("enable_nestloop", "off");
 }
 
+/* For the rest of the scope, tell the client of errors only. */
+void
+svc_sql_quietly(void)
+{
+	set_in_scope("client_min_messages", "error");
+}
+
 /*
  * End what svc_sql_begin began.  Values read from results are gone after this
  * unless they were copied into the caller's memory context.

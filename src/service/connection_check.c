@@ -32,6 +32,7 @@ try_connection(void *argument)
 {
 	Trial	   *trial = argument;
 
+	remote_server_hang_up(trial->connection->server);
 	trial->differences = remote_contract_differences(trial->connection);
 }
 

@@ -696,5 +696,5 @@ contract_check_no_consumers(const Service *service, bool force)
 				 errmsg("cannot drop service \"%s\" because other services may read its contract",
 						service->name),
 				 errdetail("They are: %s.", service_joined(consumers)),
-				 errhint("Take it back with svc.revoke_contract; force => true passes over services that are not in this database.")));
+				 errhint("Take it back with svc.revoke_contract; svc.disconnect gives a connection up in its database; force => true passes over services that are not in this one.")));
 }

@@ -76,4 +76,4 @@ COMMENT ON FUNCTION svc.drop_link(name, name) IS
 'Drops the login by which a consumer in another database reads a service''s contract; in the service''s own database, where svc.disconnect could not do it.
 Errors: 42704 no such service or link; 42501 not the service''s owner.';
 
-REVOKE EXECUTE ON FUNCTION svc.drop_link FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION svc.drop_link, svc.link_requested FROM PUBLIC;

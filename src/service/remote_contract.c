@@ -500,7 +500,7 @@ difference(const RemoteEntity *here, const RemoteEntity *there, const char *cons
 	if (!there)
 		return psprintf("%s is not in the contract any more", entity);
 	if (there->unknown)
-		return psprintf("%s has a type that is not in this database: %s", entity, there->unknown);
+		return psprintf("%s has a type that must be made in this database first: %s", entity, there->unknown);
 	if (!here || !service_mentions(here->consumers, consumer))
 		return psprintf("%s is not here yet", entity);
 	if (!OidIsValid(here->view) || !OidIsValid(here->relation))

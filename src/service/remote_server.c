@@ -101,6 +101,27 @@ remote_server_describe(const char *server)
 					port ? ", port " : "", port ? port : "");
 }
 
+/*
+ * Close the session's own connections to a server, so that the next look at it
+ * logs in again.  One that is in use stays, and postgres_fdw would warn of that.
+ */
+void
+remote_server_hang_up(const char *server)
+{
+	SqlScope	scope;
+
+	if (!OidIsValid(get_foreign_server_oid(server, true)))
+		return;
+	svc_sql_begin(&scope, InvalidOid);
+	svc_sql_quietly();
+	if (svc_sql("SELECT n.nspname FROM pg_catalog.pg_extension x"
+				"  JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace WHERE x.extname = $1",
+				sql_name(WRAPPER)) > 0)
+		svc_sql(psprintf("SELECT %s($1)", quote_qualified_identifier(svc_sql_value(0, 1), "postgres_fdw_disconnect")),
+				sql_text(server));
+	svc_sql_end(&scope);
+}
+
 /* The user mapping of a link itself, not the one for everybody; or InvalidOid. */
 static Oid
 find_mapping(Oid link, Oid server)

@@ -17,6 +17,7 @@ extern void remote_server_need_wrapper(void);
 extern void remote_server_make(const char *server, const RemotePlace *place);
 extern bool remote_server_is_postgres(const char *server);
 extern char *remote_server_option(const char *server, const char *option);
+extern void remote_server_hang_up(const char *server);
 extern char *remote_server_describe(const char *server);
 
 extern void remote_mapping_set(Oid link, const char *server, const char *user, const char *secret);
