@@ -290,8 +290,7 @@ check_same_place(const Request *r, const Connection *other)
 	ereport(ERROR,
 			(errcode(ERRCODE_DUPLICATE_OBJECT),
 			 errmsg("service \"%s\" is connected through another place already", other->service),
-			 errdetail("It is %s, by server \"%s\", for \"%s\".", remote_server_describe(other->server),
-					   other->server, other->consumer),
+			 errdetail("\"%s\" reads it through server \"%s\".", other->consumer, other->server),
 			 errhint("A service is in one place: give the same one, or the other connection up.")));
 }
 
@@ -489,10 +488,12 @@ make_connection(void *argument)
 			open_channel(r, !other);
 			log_in_elsewhere(r);
 		}
+		else if (r->username)
+			remote_mapping_set(c->link, c->server, r->username, r->password);
 	}
 	service_hold(c->consumer);
 	register_connection(c);
-	remote_contract_sync(c->service, list_make1(c));
+	remote_contract_sync(c->service, list_make1(c), true);
 }
 
 /* What is to be undone in another database */
@@ -661,7 +662,6 @@ svc_disconnect(PG_FUNCTION_ARGS)
 	char	   *service;
 	char	   *consumer;
 	Connection *c;
-	bool		has_server;
 	bool		last;
 	SqlScope	scope;
 
@@ -673,16 +673,14 @@ svc_disconnect(PG_FUNCTION_ARGS)
 	svc_sql_begin(&scope, svc_extension_owner());
 	connection_lock();
 	c = connection_get(service, consumer);
-	has_server = OidIsValid(get_foreign_server_oid(c->server, true));
 	remote_contract_leave(c);
 	if (c->login && !c->database)
 		drop_login_there(c);
 	svc_sql("DELETE FROM svc.connection WHERE service = $1 AND consumer = $2",
 			sql_name(service), sql_name(consumer));
 	last = connection_list(service, NULL, InvalidOid) == NIL;
-	if (has_server && OidIsValid(c->link) && (c->made_link || c->made_server))
-		svc_sql_do("DROP USER MAPPING IF EXISTS FOR %s SERVER %s", quote_identifier(svc_role_name(c->link)),
-				   quote_identifier(c->server));
+	if (c->made_link || c->made_server)
+		remote_mapping_drop(c->link, c->server);
 	if (last)
 		remove_place(c);
 	remove_link(c, !last);
@@ -709,7 +707,7 @@ svc_refresh_contract(PG_FUNCTION_ARGS)
 	connection_of_caller(service, scope.saved_user);
 	connection_lock();
 	asked = connection_of_caller(service, scope.saved_user);
-	remote_contract_sync(service, asked);
+	remote_contract_sync(service, asked, false);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }

@@ -107,6 +107,7 @@ typedef struct Address
 	char	   *database;
 	char	   *login;			/* NULL: there is none */
 	char	   *level;
+	char	   *url;			/* of what is not PostgreSQL, which has no host here */
 } Address;
 
 /* Append a part of a URL. */
@@ -167,7 +168,7 @@ static void
 add_address(FunctionCallInfo fcinfo, const char *service, const Address *a)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *url = make_url(a);
+	char	   *url = a->host ? make_url(a) : a->url;
 	StringInfoData env;
 	Datum		values[8] = {0};
 	bool		nulls[8] = {false};
@@ -179,16 +180,22 @@ add_address(FunctionCallInfo fcinfo, const char *service, const Address *a)
 	append_line(&env, service, "USER", a->login);
 	append_line(&env, service, "URL", url);
 	values[0] = DirectFunctionCall1(namein, CStringGetDatum(service));
-	values[1] = CStringGetTextDatum(a->host);
-	values[2] = Int32GetDatum(atoi(a->port));
-	values[3] = DirectFunctionCall1(namein, CStringGetDatum(a->database));
+	nulls[1] = nulls[2] = nulls[3] = !a->host;
+	if (a->host)
+	{
+		values[1] = CStringGetTextDatum(a->host);
+		values[2] = Int32GetDatum(atoi(a->port));
+		values[3] = DirectFunctionCall1(namein, CStringGetDatum(a->database));
+	}
 	nulls[4] = !a->login;
 	if (a->login)
 		values[4] = DirectFunctionCall1(namein, CStringGetDatum(a->login));
 	nulls[5] = !a->level;
 	if (a->level)
 		values[5] = CStringGetTextDatum(a->level);
-	values[6] = CStringGetTextDatum(url);
+	nulls[6] = !url;
+	if (url)
+		values[6] = CStringGetTextDatum(url);
 	values[7] = CStringGetTextDatum(env.data);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
@@ -228,7 +235,11 @@ add_remote_addresses(FunctionCallInfo fcinfo, const char *service, Oid caller)
 		char	   *host = remote_server_option(c->server, "host");
 		char	   *port = remote_server_option(c->server, "port");
 		char	   *database = remote_server_option(c->server, "dbname");
-		Address		a = {host ? host : "localhost", port ? port : "5432", database ? database : "", c->login, "contract"};
+		Address		a = {.level = "contract", .url = remote_server_option(c->server, "url")};
+
+		if (c->login)
+			a = (Address) {host ? host : "localhost", port ? port : "5432", database ? database : "",
+						   c->login, "contract"};
 
 		add_address(fcinfo, service, &a);
 	}

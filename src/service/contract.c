@@ -584,16 +584,17 @@ svc_grant_contract(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("service \"%s\" cannot be its own consumer", consumer)));
 	contract_lock(service->name, consumer);
-	if (!service_lookup(consumer, true))
+	svc_sql_begin(&scope, svc_extension_owner());
+	if (!service_lookup(consumer, true) && !link_exists(service->name, consumer))
 		ereport(NOTICE,
 				(errmsg("service \"%s\" is not in this database", consumer),
-				 errdetail("The grant is recorded, and takes effect when the service comes.")));
-
-	svc_sql_begin(&scope, svc_extension_owner());
+				 errdetail("The grant is recorded, and takes effect when the service comes, or connects from another database.")));
 	if (entity)
 		get_entity(service, entity);
 	service_hold(service->name);
-	svc_sql("INSERT INTO svc.consumer (service, entity, consumer) VALUES ($1, $2, $3)"
+	svc_sql("INSERT INTO svc.consumer (service, entity, consumer, database)"
+			" VALUES ($1, $2, $3, (SELECT k.database FROM svc.link k"
+			"                       WHERE k.service = $1 AND k.consumer = $3 AND k.left_at IS NULL))"
 			" ON CONFLICT DO NOTHING",
 			sql_name(service->name), sql_name(entity), sql_name(consumer));
 	contract_grant(service->name);

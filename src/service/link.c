@@ -108,6 +108,15 @@ find_link(const char *service, const char *consumer)
 	return link;
 }
 
+/* Does a consumer read the contract from another database? */
+bool
+link_exists(const char *service, const char *consumer)
+{
+	Link	   *link = find_link(service, consumer);
+
+	return link && !link->left;
+}
+
 /* The link of a consumer. */
 static Link *
 get_link(const char *service, const char *consumer)

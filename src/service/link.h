@@ -20,6 +20,7 @@ extern char *link_secret(void);
 extern char *link_verifier(const char *secret);
 extern char *link_role_name(const char *prefix, const char *middle, const char *suffix);
 extern List *link_entry(List *items);
+extern bool link_exists(const char *service, const char *consumer);
 extern void link_drop_left(const char *service);
 extern void link_drop_all(const char *service);
 

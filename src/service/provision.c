@@ -105,6 +105,11 @@ check_schema_taken(const Request *r)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("schema \"%s\" already belongs to service \"%s\"", r->schema, other->name)));
+	if (connection_of_schema(r->schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("schema \"%s\" holds the contract of service \"%s\" in another database",
+						r->schema, connection_of_schema(r->schema))));
 	if (strcmp(r->schema, service_contract_schema(r->service)) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -608,8 +613,8 @@ rename_service(const Service *service, const char *name, Oid caller)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("service \"%s\" already exists", name)));
-	check_contract_schema_free(name, service);
 	connection_check_absent(name);
+	check_contract_schema_free(name, service);
 	check_not_promised(name, caller);
 	svc_sql("UPDATE svc.service SET service = $2 WHERE service = $1",
 			sql_name(service->name), sql_name(name));

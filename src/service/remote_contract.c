@@ -385,7 +385,10 @@ bring_up_to_date(const Change *change)
 	bool		complete = before && OidIsValid(before->view) && OidIsValid(before->relation);
 
 	if (!before)
+	{
 		make_objects(change);
+		tell(change, "is new");
+	}
 	else if (complete && (same_columns(before, after) || only_grew(before, after)))
 	{
 		bool		grew = !same_columns(before, after);
@@ -460,16 +463,16 @@ apply(const char *service, List *connections, List *kept, List *wanted, bool qui
 
 /*
  * Bring the views of a service up to date for some of its connections ("asked"),
- * which are looked at through their links.  Inside a scope of the extension's
- * owner.
+ * which are looked at through their links; say what changed, unless quiet.
+ * Inside a scope of the extension's owner.
  */
 void
-remote_contract_sync(const char *service, List *asked)
+remote_contract_sync(const char *service, List *asked, bool quiet)
 {
 	List	   *connections = connection_list(service, NULL, InvalidOid);
 	List	   *kept = kept_entities(service);
 
-	apply(service, connections, kept, wanted_entities(connections, asked, kept), false);
+	apply(service, connections, kept, wanted_entities(connections, asked, kept), quiet);
 }
 
 /*

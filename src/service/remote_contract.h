@@ -6,7 +6,7 @@
 
 #include "service/connection.h"
 
-extern void remote_contract_sync(const char *service, List *asked);
+extern void remote_contract_sync(const char *service, List *asked, bool quiet);
 extern void remote_contract_leave(const Connection *c);
 extern List *remote_contract_differences(const Connection *c);
 

@@ -183,6 +183,17 @@ remote_mapping_set(Oid link, const char *server, const char *user, const char *s
 	CommandCounterIncrement();
 }
 
+/* Take a link's user mapping away, where it has one of its own. */
+void
+remote_mapping_drop(Oid link, const char *server)
+{
+	Oid			server_oid = get_foreign_server_oid(server, true);
+
+	if (OidIsValid(link) && OidIsValid(server_oid) && OidIsValid(find_mapping(link, server_oid)))
+		svc_sql_do("DROP USER MAPPING FOR %s SERVER %s", quote_identifier(svc_role_name(link)),
+				   quote_identifier(server));
+}
+
 /* Who a link logs in as, or NULL where no mapping says so. */
 char *
 remote_mapping_user(Oid link, const char *server)

@@ -21,6 +21,7 @@ extern void remote_server_hang_up(const char *server);
 extern char *remote_server_describe(const char *server);
 
 extern void remote_mapping_set(Oid link, const char *server, const char *user, const char *secret);
+extern void remote_mapping_drop(Oid link, const char *server);
 extern char *remote_mapping_user(Oid link, const char *server);
 
 #endif							/* SVC_REMOTE_SERVER_H */
