@@ -270,7 +270,9 @@ SELECT relname, relowner::regrole FROM pg_class WHERE relnamespace = 'regress_ap
 SELECT svc.disconnect('regress_api', 'regress_store');
 SELECT nspname FROM pg_namespace WHERE nspname ~ '^regress_api';
 SELECT rolname FROM pg_roles WHERE rolname ~ '_link$';
+\set VERBOSITY terse
 DROP SCHEMA regress_api_import CASCADE;
+\set VERBOSITY default
 -- a link that could do more than read
 CREATE ROLE regress_cart_link LOGIN;
 SELECT svc.connect('regress_api', server => 'regress_server', consumer => 'regress_cart');
@@ -284,7 +286,7 @@ CREATE SCHEMA regress_api_api;
 SELECT svc.connect('regress_api', server => 'regress_server', consumer => 'regress_cart');
 DROP SCHEMA regress_api_api;
 
-DROP FOREIGN DATA WRAPPER regress_wrapper CASCADE;
 \set VERBOSITY terse
+DROP FOREIGN DATA WRAPPER regress_wrapper CASCADE;
 SELECT svc.drop_service('regress_cart', drop_objects => true);
 SELECT svc.drop_service('regress_store', drop_objects => true);
