@@ -18,6 +18,7 @@
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
 #include "service/assign.h"
+#include "service/connection.h"
 #include "service/ownership.h"
 #include "service/right.h"
 #include "service/service.h"
@@ -124,6 +125,12 @@ check_not_contract(Oid relation, const char *name)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot assign \"%s\" to a service", name),
 				 errdetail("It lies in the contract schema of service \"%s\".", service->name)));
+	if (connection_of_schema(schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot assign \"%s\" to a service", name),
+				 errdetail("It stands for what service \"%s\" publishes in another database.",
+						   connection_of_schema(schema))));
 }
 
 /* Refuse what is assigned already, to this service too. */

@@ -17,13 +17,22 @@
 SVC_FUNCTION(svc_service_cascade);
 
 /* Tables with a column "service" that names one */
-static const char *const dependents[] = {"member", "assignment", "store", "entity", "consumer"};
+static const char *const dependents[] = {"member", "assignment", "store", "entity", "consumer", "link"};
 
 /* The service's name in a row of svc.service. */
 static SqlArg
 name_in_row(HeapTuple row, TupleDesc desc)
 {
 	return sql_name(SPI_getvalue(row, desc, SPI_fnumber(desc, "service")));
+}
+
+/* What a service is connected to goes along with its name. */
+static void
+rename_consumer(SqlArg before, SqlArg after)
+{
+	svc_sql("UPDATE svc.connection SET consumer = $2 WHERE consumer = $1", before, after);
+	svc_sql("UPDATE svc.remote_entity SET consumers = pg_catalog.array_replace(consumers, $1, $2)"
+			" WHERE $1 = ANY (consumers)", before, after);
 }
 
 /*
@@ -50,6 +59,8 @@ svc_service_cascade(PG_FUNCTION_ARGS)
 		else
 			svc_sql(psprintf("UPDATE svc.%s SET service = $2 WHERE service = $1", dependents[i]),
 					name_in_row(data->tg_trigtuple, desc), name_in_row(data->tg_newtuple, desc));
+	if (!TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		rename_consumer(name_in_row(data->tg_trigtuple, desc), name_in_row(data->tg_newtuple, desc));
 	svc_sql_end(&scope);
 	return PointerGetDatum(NULL);
 }

@@ -22,6 +22,7 @@
 #include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
 #include "rewrite/rewriteHandler.h"
+#include "service/connection.h"
 #include "service/contract.h"
 #include "service/ownership.h"
 #include "service/service.h"
@@ -59,6 +60,7 @@ typedef struct Check
 	char	   *service;
 	char	   *entity;
 	Oid			view;
+	bool		remote;			/* of a connected service */
 	Oid			relation;
 	char	   *key;
 	List	   *columns;		/* of PublishedColumn */
@@ -289,24 +291,28 @@ Datum
 svc_export_contract(PG_FUNCTION_ARGS)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	Service    *service = service_arg(fcinfo, 0);
+	char	   *service = svc_arg_name(fcinfo, 0, "service");
 	char	   *script;
 	text	   *result;
 	MemoryContext old;
 	SqlScope	scope;
 
+	if (!connection_exists(service))
+		svc_check_service_owner(service);
 	svc_sql_begin(&scope, svc_extension_owner());
+	if (connection_exists(service))
+		connection_of_caller(service, scope.saved_user);
 	if (svc_sql("SELECT pg_catalog.count(v.oid) = pg_catalog.count(*) AND pg_catalog.count(*) > 0"
-				"  FROM svc.entity e LEFT JOIN pg_catalog.pg_class v ON v.oid = e.view WHERE e.service = $1",
-				sql_name(service->name)) == 1 && !svc_sql_bool_value(0, 1))
+				"  FROM svc.exported_entity e LEFT JOIN pg_catalog.pg_class v ON v.oid = e.view WHERE e.service = $1",
+				sql_name(service)) == 1 && !svc_sql_bool_value(0, 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("service \"%s\" has no contract to export", service->name),
+				 errmsg("service \"%s\" has no contract to export", service),
 				 errdetail("It publishes nothing, or the view of an entity is missing."),
 				 errhint("See svc.entities and svc.check_contracts().")));
 	svc_sql("SELECT pg_catalog.string_agg(statement, E'\\n' ORDER BY step, rank, statement)"
 			"  FROM svc.contract_script WHERE service = $1",
-			sql_name(service->name));
+			sql_name(service));
 	script = svc_sql_value(0, 1);
 	old = MemoryContextSwitchTo(cxt);
 	result = cstring_to_text(script);
@@ -315,11 +321,22 @@ svc_export_contract(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(result);
 }
 
-/* The service and entity whose view this is, and its consumers, or NULL. */
-static Check *
-entity_of_view(Oid view)
+/* The catalog tables whose first three columns are service, entity and view, with their keys */
+static const struct
 {
-	Oid			relid = svc_catalog_relation("entity");
+	const char *table;
+	const char *key;
+	bool		remote;
+}			publishing[] = {
+	{"entity", "entity_view_key", false},
+	{"remote_entity", "remote_entity_view_key", true}
+};
+
+/* The service and entity whose view this is, as one of these tables says, or NULL. */
+static Check *
+entity_in(int i, Oid view)
+{
+	Oid			relid = svc_catalog_relation(publishing[i].table);
 	Relation	rel;
 	SysScanDesc scan;
 	ScanKeyData key;
@@ -331,7 +348,7 @@ entity_of_view(Oid view)
 		return NULL;
 	rel = table_open(relid, AccessShareLock);
 	ScanKeyInit(&key, COL_VIEW, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(view));
-	scan = systable_beginscan(rel, svc_catalog_relation("entity_view_key"), true, NULL, 1, &key);
+	scan = systable_beginscan(rel, svc_catalog_relation(publishing[i].key), true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 	{
@@ -341,9 +358,21 @@ entity_of_view(Oid view)
 		c->service = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_SERVICE, desc, &isnull))));
 		c->entity = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_ENTITY, desc, &isnull))));
 		c->view = view;
+		c->remote = publishing[i].remote;
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	return c;
+}
+
+/* The service and entity whose view this is, or NULL. */
+static Check *
+entity_of_view(Oid view)
+{
+	Check	   *c = NULL;
+
+	for (int i = 0; !c && i < lengthof(publishing); i++)
+		c = entity_in(i, view);
 	return c;
 }
 
@@ -357,6 +386,12 @@ check_schema_rename(const char *before, List *objects)
 	Service    *service = service_claiming_schema(before);
 	ListCell   *cell;
 
+	if (connection_of_schema(before))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot rename schema \"%s\": it holds the contract of service \"%s\"",
+						before, connection_of_schema(before)),
+				 errhint("svc.disconnect gives the connection up.")));
 	if (!service || strcmp(before, service_contract_schema(service->name)) != 0)
 		return;
 	foreach(cell, objects)
@@ -384,7 +419,8 @@ refuse_published(Oid relation)
 				 errmsg("cannot alter view %s because service \"%s\" publishes it",
 						quote_qualified_identifier(service_contract_schema(c->service), c->entity),
 						c->service),
-				 errhint("svc.publish(..., replace => true) changes it.")));
+				 c->remote ? errhint("svc.refresh_contract brings it up to date.")
+				 : errhint("svc.publish(..., replace => true) changes it.")));
 }
 
 /* Is it ALTER ... OWNER TO and nothing else?  So views come back to the role that should own them. */
@@ -448,7 +484,8 @@ check_dropped(List *objects)
 					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 					 errmsg("cannot drop view %s because service \"%s\" publishes it",
 							quote_qualified_identifier(object->schema, object->name), c->service),
-					 errhint("svc.unpublish takes it out of the contract.")));
+					 c->remote ? errhint("svc.disconnect gives the connection up, with all its views.")
+					 : errhint("svc.unpublish takes it out of the contract.")));
 	}
 }
 

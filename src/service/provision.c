@@ -22,6 +22,7 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "service/assign.h"
+#include "service/connection.h"
 #include "service/contract.h"
 #include "service/database.h"
 #include "service/place.h"
@@ -104,6 +105,11 @@ check_schema_taken(const Request *r)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("schema \"%s\" already belongs to service \"%s\"", r->schema, other->name)));
+	if (connection_of_schema(r->schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("schema \"%s\" holds the contract of service \"%s\" in another database",
+						r->schema, connection_of_schema(r->schema))));
 	if (strcmp(r->schema, service_contract_schema(r->service)) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -465,6 +471,7 @@ provision(Provision *p)
 	p->service.form = r->database ? "database" : r->schema ? "schema" : "logical";
 	p->service.schema = r->schema;
 
+	connection_check_absent(r->service);
 	check_not_promised(r->service, p->roles.caller);
 	make_groups(p);
 	check_contract_schema_free(r->service, &p->service);
@@ -606,6 +613,7 @@ rename_service(const Service *service, const char *name, Oid caller)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("service \"%s\" already exists", name)));
+	connection_check_absent(name);
 	check_contract_schema_free(name, service);
 	check_not_promised(name, caller);
 	svc_sql("UPDATE svc.service SET service = $2 WHERE service = $1",

@@ -28,6 +28,7 @@
 #include "funcapi.h"
 #include "nodes/parsenodes.h"
 #include "service/assign.h"
+#include "service/connection.h"
 #include "service/ownership.h"
 #include "service/right.h"
 #include "service/service.h"
@@ -243,8 +244,9 @@ run_rights(List *rights, bool grant)
 }
 
 /*
- * A schema that is not the service's is not ours to open.  USAGE on it is
- * granted where the caller could grant it himself.
+ * A schema that is not the service's is not ours to open, but for those of
+ * connected services.  USAGE on it is granted where the caller could grant it
+ * himself.
  */
 static bool
 may_open(const char *service, Oid schema, Oid caller)
@@ -253,6 +255,8 @@ may_open(const char *service, Oid schema, Oid caller)
 	Service    *claiming = name ? service_claiming_schema(name) : NULL;
 
 	if (claiming && strcmp(claiming->name, service) == 0 && service_owns_schema(claiming, schema))
+		return true;
+	if (name && connection_of_schema(name))
 		return true;
 	return name && OidIsValid(caller) &&
 		(object_ownercheck(NamespaceRelationId, schema, caller) ||

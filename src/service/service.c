@@ -21,6 +21,7 @@
 #include "service/database.h"
 #include "service/ownership.h"
 #include "service/place.h"
+#include "service/producer.h"
 #include "service/provision.h"
 #include "service/right.h"
 #include "service/service.h"
@@ -62,6 +63,7 @@ ServiceInit(void)
 	ProvisionInit();
 	PlaceInit();
 	DatabaseInit();
+	ProducerInit();
 	RightInit();
 	StatusInit();
 	ContractInit();
@@ -293,6 +295,18 @@ service_strings(uint64 rows)
 	for (uint64 row = 0; row < rows; row++)
 		strings = lappend(strings, svc_sql_value(row, 1));
 	return strings;
+}
+
+/* Is the string in the list? */
+bool
+service_mentions(List *strings, const char *string)
+{
+	ListCell   *cell;
+
+	foreach(cell, strings)
+		if (strcmp(lfirst(cell), string) == 0)
+			return true;
+	return false;
 }
 
 /* Strings in one line. */

@@ -36,6 +36,7 @@ extern Service *service_arg(FunctionCallInfo fcinfo, int i);
 extern void service_hold(const char *service);
 extern List *service_strings(uint64 rows);
 extern char *service_joined(List *strings);
+extern bool service_mentions(List *strings, const char *string);
 
 extern char *service_contract_schema(const char *service);
 extern bool service_form_is(const Service *service, const char *form);

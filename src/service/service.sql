@@ -144,9 +144,16 @@ SELECT s.service, s.form, pg_catalog.current_database() AS database, s.schema,
 UNION ALL
 SELECT d.service, 'database', d.database, NULL, NULL, NULL, NULL, NULL, NULL
   FROM svc.service_database d
- WHERE d.database <> pg_catalog.current_database();
+ WHERE d.database <> pg_catalog.current_database()
+   AND NOT EXISTS (SELECT 1 FROM svc.connection c WHERE c.service = d.service)
+UNION ALL
+SELECT c.service, 'remote', pg_catalog.min(coalesce(c.database::text, o.option_value))::name, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM svc.connection c
+  LEFT JOIN pg_catalog.pg_foreign_server f ON f.srvname = c.server
+  LEFT JOIN LATERAL pg_catalog.pg_options_to_table(f.srvoptions) o ON o.option_name = 'dbname'
+ GROUP BY c.service;
 COMMENT ON VIEW svc.services IS
-'The services of this database: form (database, schema, logical), place, roles, team; and the services that have other databases of the cluster, of which only the database is known here.';
+'The services of this database: form (database, schema, logical), place, roles, team; those that it is connected to (remote); and the services that have other databases of the cluster, of which only the database is known here.';
 
 CREATE VIEW svc.tables WITH (security_barrier) AS
 SELECT svc.owner_of(c.oid) AS service, c.oid::pg_catalog.regclass AS relation, svc.how_owned(c.oid) AS how
