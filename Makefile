@@ -13,7 +13,7 @@ MODULE_big   = svc_ownership
 MODULES_CORE = args ddl expression extension guard protect relation sql trigger wait
 MODULES_RUNNER = job lock runner runner_main
 MODULES_SERVICE = assign cascade contract contract_check database drop ownership place provision \
-               query request right role run service status store
+               query request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
 

@@ -42,6 +42,7 @@ SELECT svc.publish('regress_p', 't', 'regress_p.t', columns => '{id}'), svc.gran
        svc.keep_count('regress_p.t', 'n', 'regress_p.t', 'id', 'n'), svc.keep_rows('regress_p.t', 'updated_at', '1 day'),
        svc.add_store('regress_p', 's', 'redis'), svc.assign('regress_q', 'regress_p.t');
 INSERT INTO svc.provisioning VALUES ('regress_x', 'regress_x', 1, 'create database');
+INSERT INTO svc.pending VALUES ('regress_p_owner', 'regress_r', 'store', '{}');
 CREATE FUNCTION pg_temp.rows(tab regclass) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     n bigint;
@@ -88,6 +89,7 @@ SELECT DISTINCT d.classid::regclass
  WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'svc_ownership')
    AND d.classid NOT IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_namespace'::regclass, 'pg_type'::regclass);
 
+DELETE FROM svc.pending;
 SELECT svc.release('regress_p.t');
 SELECT svc.drop_service('regress_q', drop_objects => true);
 SELECT svc.drop_service('regress_p', drop_objects => true);
