@@ -177,8 +177,7 @@ sub confirm
 {
 	my ($on, $dbname) = @_;
 
-	$on->safe_psql($dbname, 'UPDATE svc.service SET confirmed = true, owner = owner');
-	$on->safe_psql($dbname, join(';', lines($on, $dbname, "SELECT fix FROM svc.check_grants() WHERE privilege ~ '^SET '")));
+	$on->safe_psql($dbname, 'SELECT svc.repair_settings()');
 	return;
 }
 
@@ -364,6 +363,7 @@ my %rows = (
 	counter => "INSERT INTO svc.counter VALUES ('app.t', 'n', 'id', 'app.t', 'n', NULL, '{}', true)",
 	retention => "INSERT INTO svc.retention VALUES ('app.t', 'at', '1 day')",
 	adopted_trigger => "INSERT INTO svc.adopted_trigger VALUES ('app.t', 'touch', 'app.touch()')",
+	provisioning => "INSERT INTO svc.provisioning VALUES ('app', 'postgres', 5, 'drop')",
 	pending => "INSERT INTO svc.pending VALUES ('mallory', 'app', 'store', '{}')");
 is(join(' ', sort keys %rows), join(' ', sort @all_tables), 'there is a row to try for each table');
 
@@ -451,7 +451,7 @@ repelled('mallory', 'counters, retention and triggers of tables that are not his
 	"INSERT INTO svc.retention VALUES ('bank.accounts', 'at', '0')", "INSERT INTO svc.retention VALUES ('svc.consumer', 'granted_at', '0')",
 	[ "INSERT INTO svc.retention VALUES ('app.t', 'at', '-1 day')", '22023' ], [ "INSERT INTO svc.retention VALUES ('app.t', 'at', '1001 years')", '22023' ],
 	[ "INSERT INTO svc.retention VALUES ('app.t', 'id', '1 day')", '42804' ], [ "INSERT INTO svc.retention VALUES ('app.outside', 'at', '1 day')", '42809' ],
-	"INSERT INTO svc.adopted_trigger VALUES ('bank.accounts', 'touch', 'public.hidden()')", $rows{pending});
+	"INSERT INTO svc.adopted_trigger VALUES ('bank.accounts', 'touch', 'public.hidden()')", $rows{pending}, $rows{provisioning});
 repelled('bank_user', 'the owner of a service gets no further',
 	"INSERT INTO svc.member VALUES ('shared', 'bank_user', 'granted', 'owner')", "INSERT INTO svc.consumer VALUES ('shared', NULL, 'bank')",
 	"INSERT INTO svc.member VALUES ('bank', 'eve', 'granted', 'owner')", "INSERT INTO svc.store VALUES ('unknown', 'x', 'redis')",
@@ -464,7 +464,7 @@ repelled('eve', 'triggers cannot be passed by', map { "SET LOCAL session_replica
 	my $session = $node->background_psql('arena', extra_params => [ '-U', 'eve' ]);
 
 	$session->query_safe('BEGIN');
-	$session->query_safe("LOCK TABLE svc.$_ IN ROW EXCLUSIVE MODE") foreach grep { $_ ne 'pending' } sort keys %rows;
+	$session->query_safe("LOCK TABLE svc.$_ IN ROW EXCLUSIVE MODE") foreach grep { !/pending|provisioning/ } sort keys %rows;
 	allowed($node, 'arena', [ "SET LOCAL lock_timeout = '5s' \\; SELECT svc.create_service('quick', schema => 'quick') \\; SELECT svc.drop_service('quick', drop_objects => true)" ],
 		'whoever locks what he may stops nobody');
 	$session->quit;
