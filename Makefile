@@ -4,7 +4,7 @@
 #   make install          install          make quickstart-stop  and stop it
 #   make installcheck     test a server    make test             every test there is
 #
-# quickstart, test, sanitize, matrix and bench install what they need from the
+# quickstart, test, sanitize, matrix, upgrade and bench install what they need from the
 # distribution's packages; the others expect pg_config and a compiler.
 
 EXTENSION    = svc_ownership
@@ -69,7 +69,7 @@ all install installcheck clean:
 endif
 
 # Each does its own set-up, and works in a copy of this tree
-SCRIPTS_TO_RUN = quickstart quickstart-stop test bench sanitize matrix
+SCRIPTS_TO_RUN = quickstart quickstart-stop test bench sanitize matrix upgrade
 
 .PHONY: $(SCRIPTS_TO_RUN) tap lint
 $(SCRIPTS_TO_RUN):
