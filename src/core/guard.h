@@ -38,7 +38,7 @@ extern const GuardedTable *svc_guarded_table(const char *name);
 extern bool svc_guard_admit_relation(Relation rel, HeapTuple row);
 extern bool svc_guard_has_row(const GuardedTable *table, Relation rel, HeapTuple row);
 extern void svc_guard_insert(Relation rel, HeapTuple row);
-extern void svc_guard_refuse(Relation rel, const char *detail) pg_attribute_noreturn();
+extern void svc_guard_refuse(Relation rel, const char *detail);
 extern void svc_guard_check_relation(Relation rel, Oid relation);
 
 extern char *svc_row_name(Relation rel, HeapTuple row, const char *column);
