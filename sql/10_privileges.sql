@@ -49,6 +49,7 @@ CREATE SERVER regress_server FOREIGN DATA WRAPPER regress_wrapper;
 CREATE SCHEMA regress_api_import;
 CREATE FOREIGN TABLE regress_api_import.users (id int) SERVER regress_server;
 SELECT svc.connect('regress_api', server => 'regress_server', consumer => 'regress_q');
+INSERT INTO svc.pending VALUES ('regress_p_owner', 'regress_r', 'store', '{}');
 CREATE FUNCTION pg_temp.rows(tab regclass) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     n bigint;
@@ -99,6 +100,7 @@ SELECT svc.disconnect('regress_api', 'regress_q');
 DROP SCHEMA regress_api_import CASCADE;
 DROP FOREIGN DATA WRAPPER regress_wrapper CASCADE;
 SELECT svc.drop_link('regress_p', 'regress_q');
+DELETE FROM svc.pending;
 SELECT svc.release('regress_p.t');
 SELECT svc.drop_service('regress_q', drop_objects => true);
 SELECT svc.drop_service('regress_p', drop_objects => true);

@@ -20,6 +20,7 @@
 #include "service/assign.h"
 #include "service/connection.h"
 #include "service/ownership.h"
+#include "service/restore.h"
 #include "service/right.h"
 #include "service/service.h"
 #include "storage/lmgr.h"
@@ -489,9 +490,25 @@ static const DdlHandler assign_ddl = {
 	.follow_dropped = follow_dropped
 };
 
+/* An assignment that a user restores: of a relation that he could assign. */
+static HeapTuple
+check_restored_assignment(Relation rel, HeapTuple row)
+{
+	check_assignable(svc_row_oid(rel, row, "relation"));
+	return row;
+}
+
+static const char *const assignment_key[] = {"relation", NULL};
+
+static const GuardedTable assignment_table = {
+	.name = "assignment", .key = assignment_key,
+	.admit = restore_admit, .check = check_restored_assignment
+};
+
 /* What assignments do when the library is loaded; before rights, which follow them. */
 void
 AssignInit(void)
 {
+	svc_guard_register(&assignment_table);
 	svc_register_ddl_handler(&assign_ddl);
 }

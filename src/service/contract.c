@@ -23,6 +23,7 @@
 #include "service/contract.h"
 #include "service/link.h"
 #include "service/ownership.h"
+#include "service/restore.h"
 #include "service/right.h"
 #include "service/service.h"
 #include "storage/lmgr.h"
@@ -698,4 +699,27 @@ contract_check_no_consumers(const Service *service, bool force)
 						service->name),
 				 errdetail("They are: %s.", service_joined(consumers)),
 				 errhint("Take it back with svc.revoke_contract; svc.disconnect gives a connection up in its database; force => true passes over services that are not in this one.")));
+}
+
+/* A consumer that a user restores: he could grant what is his to anybody. */
+static HeapTuple
+check_restored_consumer(Relation rel, HeapTuple row)
+{
+	if (strcmp(svc_row_name(rel, row, "service"), svc_row_name(rel, row, "consumer")) == 0)
+		svc_guard_refuse(rel, "No service is its own consumer.");
+	return row;
+}
+
+static const char *const consumer_key[] = {"service", "consumer", "entity", NULL};
+
+static const GuardedTable consumer_table = {
+	.name = "consumer", .key = consumer_key,
+	.admit = restore_admit, .check = check_restored_consumer
+};
+
+/* What publishing does when the library is loaded. */
+void
+PublishInit(void)
+{
+	svc_guard_register(&consumer_table);
 }

@@ -6,7 +6,9 @@
 
 #include "service/service.h"
 
+/* contract_check.c, and what contract.c adds to it */
 extern void ContractInit(void);
+extern void PublishInit(void);
 
 extern void contract_check_no_consumers(const Service *service, bool force);
 extern void contract_welcome_consumer(const char *consumer);

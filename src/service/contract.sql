@@ -30,12 +30,16 @@ CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.entity
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.entity
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
-SELECT pg_catalog.pg_extension_config_dump('svc.entity', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER'')) AND view IN (SELECT c.oid FROM pg_catalog.pg_class c) AND relation IN (SELECT c.oid FROM pg_catalog.pg_class c)');
+ALTER TABLE svc.entity ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
+SELECT pg_catalog.pg_extension_config_dump('svc.entity', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER'')) AND view IN (SELECT c.oid FROM pg_catalog.pg_class c) AND relation IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE pg_catalog.pg_has_role(c.relowner, ''MEMBER''))');
 CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.consumer
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.consumer
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.consumer ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 SELECT pg_catalog.pg_extension_config_dump('svc.consumer', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER''))');
+
+GRANT INSERT ON svc.entity, svc.consumer TO PUBLIC;
 
 CREATE VIEW svc.entities AS
 SELECT e.service, e.entity, e.relation, e.key, e.columns,

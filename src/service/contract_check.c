@@ -25,6 +25,7 @@
 #include "service/connection.h"
 #include "service/contract.h"
 #include "service/ownership.h"
+#include "service/restore.h"
 #include "service/service.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -551,6 +552,91 @@ follow_dropped(List *objects)
 		warn_of_problems(InvalidOid);
 }
 
+/* The elements of a list of columns, their types or modifiers: how many, or -1 where it is no such list. */
+static int
+list_length_of(Relation rel, HeapTuple row, const char *column)
+{
+	ArrayType  *list = DatumGetArrayTypeP(svc_row_value(rel, row, column));
+
+	return ARR_NDIM(list) == 1 && !array_contains_nulls(list) ? ARR_DIMS(list)[0] : -1;
+}
+
+/* Refuse columns that are not the view's, or do not go with each other. */
+static void
+check_restored_columns(Relation rel, HeapTuple row, const Check *c)
+{
+	ArrayType  *list = DatumGetArrayTypeP(svc_row_value(rel, row, "columns"));
+	int			length = list_length_of(rel, row, "columns");
+	bool		has_key = false;
+	Datum	   *columns;
+	int			n = 0;
+
+	if (length > 0 && length == list_length_of(rel, row, "types") &&
+		length == list_length_of(rel, row, "typmods"))
+		deconstruct_array(list, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &columns, NULL, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *column = NameStr(*DatumGetName(columns[i]));
+
+		has_key |= strcmp(column, c->key) == 0;
+		if (get_attnum(c->view, column) <= 0)
+			svc_guard_refuse(rel, psprintf("View %s has no column %s.", svc_quote_relation(c->view),
+										   quote_identifier(column)));
+	}
+	if (!has_key)
+		svc_guard_refuse(rel, "The key is not among the columns.");
+}
+
+/* Refuse a view that is not one of the contract, or would run somebody's code with its readers' rights. */
+static void
+check_restored_view(Relation rel, const Check *c)
+{
+	Service    *service = service_lookup(c->service, false);
+	char	   *schema = service_contract_schema(c->service);
+	Relation	view = get_rel_relkind(c->view) == RELKIND_VIEW
+		? try_relation_open(c->view, AccessShareLock) : NULL;
+	UntrustedCode code;
+
+	if (!view || view->rd_rel->relkind != RELKIND_VIEW ||
+		view->rd_rel->relowner != service->owner ||
+		strcmp(RelationGetRelationName(view), c->entity) != 0 ||
+		RelationGetNamespace(view) != get_namespace_oid(schema, true) ||
+		!service_owns_schema(service, RelationGetNamespace(view)))
+		svc_guard_refuse(rel, psprintf("Entity \"%s\" is not shown by view %s of role \"%s\".", c->entity,
+									   quote_qualified_identifier(schema, c->entity),
+									   svc_role_name(service->owner)));
+	if (svc_find_untrusted_code((Node *) get_view_query(view), &code))
+		svc_guard_refuse(rel, psprintf("%s runs with the rights of whoever reads the contract.",
+									   svc_describe_untrusted_code(&code)));
+	relation_close(view, AccessShareLock);
+}
+
+/*
+ * An entity that a user restores.  Indexes and policies come later in a
+ * restore, so svc.check_contracts asks for them.
+ */
+static HeapTuple
+check_restored_entity(Relation rel, HeapTuple row)
+{
+	Check		c = {0};
+
+	c.service = svc_row_name(rel, row, "service");
+	c.entity = svc_row_name(rel, row, "entity");
+	c.view = svc_row_oid(rel, row, "view");
+	c.key = svc_row_name(rel, row, "key");
+	svc_guard_check_relation(rel, svc_row_oid(rel, row, "relation"));
+	check_restored_view(rel, &c);
+	check_restored_columns(rel, row, &c);
+	return row;
+}
+
+static const char *const entity_key[] = {"service", "entity", NULL};
+
+static const GuardedTable entity_table = {
+	.name = "entity", .key = entity_key,
+	.admit = restore_admit, .check = check_restored_entity
+};
+
 static const DdlHandler contract_ddl = {
 	.check_altered = check_altered,
 	.check_dropped = check_dropped,
@@ -562,5 +648,7 @@ static const DdlHandler contract_ddl = {
 void
 ContractInit(void)
 {
+	PublishInit();
+	svc_guard_register(&entity_table);
 	svc_register_ddl_handler(&contract_ddl);
 }

@@ -88,7 +88,7 @@ check_no_relations_of_others(const Service *service)
 				 errhint("svc.release ends an assignment, ALTER TABLE ... SET SCHEMA moves a table elsewhere.")));
 }
 
-/* The roles that were made for a service, logins first. */
+/* The roles that were made for a service, logins first; of one that is not confirmed nobody knows. */
 static List *
 made_roles(const Service *service)
 {
@@ -103,7 +103,7 @@ made_roles(const Service *service)
 							   "       UNION ALL"
 							   "       SELECT g.role, 4 - g.rank FROM svc.service_role g WHERE g.service = s.service) r"
 							   "  JOIN pg_catalog.pg_roles p ON p.oid = r.role"
-							   " WHERE s.service = $1 AND NOT r.role = ANY (s.adopted_roles)"
+							   " WHERE s.service = $1 AND s.confirmed AND NOT r.role = ANY (s.adopted_roles)"
 							   " ORDER BY r.rank, r.role",
 							   sql_name(service->name));
 

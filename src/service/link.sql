@@ -18,6 +18,7 @@ CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.link
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.link
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.link ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 SELECT pg_catalog.pg_extension_config_dump('svc.link', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER'')) AND login IN (SELECT r.oid FROM pg_catalog.pg_roles r)');
 
 -- Seen from other databases, through foreign tables.  What a login of a

@@ -218,7 +218,7 @@ COMMENT ON VIEW svc.allowed_right IS 'Rights that services'' roles may hold: wha
 -- What the roles of services hold on relations and schemas, wherever that is; a
 -- consumer elsewhere has its login
 CREATE VIEW svc.held_right (service, class_id, object_id, role, privilege, adopted) AS
-SELECT r.service, g.class_id, g.object_id, r.role, g.privilege, r.role = ANY (s.adopted_roles)
+SELECT r.service, g.class_id, g.object_id, r.role, g.privilege, r.role = ANY (s.adopted_roles) OR NOT s.confirmed
   FROM svc.granted_right g
   JOIN svc.service_role r ON r.role = g.grantee
   JOIN svc.service s ON s.service = r.service
@@ -578,7 +578,7 @@ COMMENT ON FUNCTION svc.check_grants() IS
 CREATE VIEW svc.owner_objects (class_id, object_id, privilege, keyword, name) AS
 SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 'SELECT', 'TABLE', pg_catalog.format('svc.%I', c.relname)
   FROM pg_catalog.pg_class c
- WHERE c.relnamespace = 'svc'::pg_catalog.regnamespace AND c.relkind = 'r'
+ WHERE c.relnamespace = 'svc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname <> 'pending'
 UNION ALL
 SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'EXECUTE', 'ROUTINE', p.oid::pg_catalog.regprocedure::text
   FROM pg_catalog.pg_proc p

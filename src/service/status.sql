@@ -8,6 +8,11 @@ SELECT s.service, 'error', pg_catalog.format('its %s role was dropped', r.level)
   JOIN svc.service_role r ON r.service = s.service
  WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles p WHERE p.oid = r.role)
 UNION ALL
+SELECT s.service, 'warning', 'it was restored by its own user, and no superuser has confirmed it',
+       'As a superuser: SELECT svc.repair_settings()'
+  FROM svc.service s
+ WHERE NOT s.confirmed
+UNION ALL
 SELECT s.service, 'warning',
        pg_catalog.format('its owner role %I lacks rights on %s tables and functions of the extension', r.rolname, pg_catalog.count(*)),
        pg_catalog.format('UPDATE svc.service SET owner = owner WHERE service = %L', s.service)
