@@ -120,7 +120,7 @@ typedef struct Right
 	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step = 2"
 
 #define MISSING_SETTINGS \
-	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step = 3 ORDER BY m.fix"
+	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step = 3 ORDER BY m.privilege DESC, m.fix"
 
 /*
  * Queries over access control lists are estimated to find next to nothing, and
@@ -336,18 +336,19 @@ int
 right_mend_for(const char *service, List *relations, Oid caller)
 {
 	SqlArg		args[2] = {sql_name(service), sql_oids(relations, OIDARRAYOID)};
-	Service    *s = service_lookup(service, false);
+	Service    *s = service_lookup(service, true);
+	bool		confirmed = !s || s->confirmed; /* connections are made by superusers */
 	List	   *rights;
 	int			n;
 
 	choose_joins(relations);
 	rights = read_rights(RIGHTS(MISSING_RIGHTS), args, 2);
-	if (!s->confirmed)
+	if (!confirmed)
 		rights = rights_on_own(rights, s);
 	n = run_rights(choose_rights(rights, service, caller, true), true);
 	if (relations != NIL)
 		return n;
-	if (!s->confirmed)
+	if (!confirmed)
 		return n + svc_sql_do_each(MISSING_DEFAULTS, args, 1);
 	return n + svc_sql_do_each(MISSING_OTHERS, args, 1) + run_settings(MISSING_SETTINGS, args, 1);
 }
