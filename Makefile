@@ -4,7 +4,7 @@
 #   make install          install          make quickstart-stop  and stop it
 #   make installcheck     test a server    make test             every test there is
 #
-# quickstart, test, sanitize, matrix and bench install what they need from the
+# quickstart, test, sanitize, matrix, upgrade and bench install what they need from the
 # distribution's packages; the others expect pg_config and a compiler.
 
 EXTENSION    = svc_ownership
@@ -12,8 +12,9 @@ EXTVERSION   = 0.1
 MODULE_big   = svc_ownership
 MODULES_CORE = args ddl expression extension guard protect relation sql trigger wait
 MODULES_RUNNER = job lock runner runner_main
-MODULES_SERVICE = assign cascade contract contract_check database drop ownership place provision \
-               query request right role run service status store
+MODULES_SERVICE = assign cascade connect connection connection_check contract contract_check \
+               database drop link ownership place producer provision query remote_contract \
+               remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
 
@@ -26,7 +27,8 @@ OBJS         = src/svc_ownership.o \
 # The install script: the modules' parts in the order in which they build on
 # each other; events.sql last, since its triggers fire from then on
 SQL_PARTS    = src/core/core.sql \
-               src/service/service.sql src/service/contract.sql src/service/right.sql \
+               src/service/connection.sql src/service/service.sql src/service/contract.sql \
+               src/service/link.sql src/service/connect.sql src/service/right.sql \
                src/service/run.sql \
                src/upkeep/upkeep.sql \
                src/service/status.sql \
@@ -69,7 +71,7 @@ all install installcheck clean:
 endif
 
 # Each does its own set-up, and works in a copy of this tree
-SCRIPTS_TO_RUN = quickstart quickstart-stop test bench sanitize matrix
+SCRIPTS_TO_RUN = quickstart quickstart-stop test bench sanitize matrix upgrade
 
 .PHONY: $(SCRIPTS_TO_RUN) tap lint
 $(SCRIPTS_TO_RUN):

@@ -54,7 +54,7 @@ SELECT a.attrelid::regclass, a.attname
                       'regoper'::regtype, 'regoperator'::regtype, 'regconfig'::regtype,
                       'regdictionary'::regtype, 'regcollation'::regtype);
 
--- no sequences, and every table is guarded and dumped
+-- no sequences, and every table is guarded, whatever session_replication_role is, and dumped, but for what a restore puts aside
 SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'S';
 SELECT c.relname
   FROM pg_class c
@@ -63,10 +63,10 @@ SELECT c.relname
              -- what is being done in this cluster means nothing in another one
              AND c.relname <> 'provisioning'
         OR (SELECT count(*) FROM pg_trigger t
-             WHERE t.tgrelid = c.oid AND t.tgfoid = 'svc.guard_catalog()'::regprocedure) <> 2);
+             WHERE t.tgrelid = c.oid AND t.tgenabled = 'A' AND t.tgfoid = 'svc.guard_catalog()'::regprocedure) <> 2);
 
--- nothing can be written through a view, with its owner's rights
-SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'v' AND pg_relation_is_updatable(c.oid, true) <> 0;
+-- nothing can be written through a view, with its owner's rights (a trigger runs with the caller's)
+SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'v' AND pg_relation_is_updatable(c.oid, false) <> 0;
 
 -- what PUBLIC may do, in full
 SELECT c.relname FROM pg_class c

@@ -53,6 +53,8 @@ SELECT 'name[]'::regtype, l FROM unnest(ARRAY['NULL', '''{}''', '''{NULL}''', ''
 UNION ALL
 SELECT 'text[]'::regtype, unnest(ARRAY['NULL', '''{}''', '''{NULL}''', '''{""}''', '''{SELECT 1}''', '''{{a},{b}}''', 'array_fill(''''::text, ARRAY[10001])'])
 UNION ALL
+SELECT 'integer'::regtype, unnest(ARRAY['NULL', '0', '-1', '1', '2147483647'])
+UNION ALL
 SELECT 'jsonb'::regtype, unnest(ARRAY['NULL', '''[]'''])
 UNION ALL
 SELECT 'boolean'::regtype, unnest(ARRAY['NULL', 'true', 'false'])
@@ -81,7 +83,7 @@ BEGIN
         base := ARRAY(SELECT CASE t::regtype WHEN 'name'::regtype THEN CASE i WHEN 1 THEN '''regress_f''' WHEN 2 THEN '''t''' ELSE '''id''' END
                                      WHEN 'text'::regtype THEN 'NULL' WHEN 'regclass'::regtype THEN '''regress_f.t'''
                                      WHEN 'regclass[]'::regtype THEN '''{regress_f.v}''' WHEN 'name[]'::regtype THEN 'NULL'
-                                     WHEN 'text[]'::regtype THEN '''{SELECT 1}''' WHEN 'jsonb'::regtype THEN 'NULL'
+                                     WHEN 'text[]'::regtype THEN '''{SELECT 1}''' WHEN 'jsonb'::regtype THEN 'NULL' WHEN 'integer'::regtype THEN 'NULL'
                                      WHEN 'boolean'::regtype THEN 'false' ELSE '''1 day''' END
                         FROM unnest(f.types) WITH ORDINALITY u (t, i) ORDER BY i);
         FOR i IN 0 .. cardinality(f.types) LOOP

@@ -42,6 +42,14 @@ SELECT svc.publish('regress_p', 't', 'regress_p.t', columns => '{id}'), svc.gran
        svc.keep_count('regress_p.t', 'n', 'regress_p.t', 'id', 'n'), svc.keep_rows('regress_p.t', 'updated_at', '1 day'),
        svc.add_store('regress_p', 's', 'redis'), svc.assign('regress_q', 'regress_p.t');
 INSERT INTO svc.provisioning VALUES ('regress_x', 'regress_x', 1, 'create database');
+INSERT INTO svc.link_request (action, service, consumer, database, verifier)
+VALUES ('make', 'regress_p', 'regress_q', 'far_db', 'SCRAM-SHA-256$4096:c2FsdHNhbHRzYWx0c2FsdA==$c3RvcmVka2V5c3RvcmVka2V5c3RvcmVka2V5c3RvcmU=:c2VydmVya2V5c2VydmVya2V5c2VydmVya2V5c2VydmU=');
+CREATE FOREIGN DATA WRAPPER regress_wrapper;
+CREATE SERVER regress_server FOREIGN DATA WRAPPER regress_wrapper;
+CREATE SCHEMA regress_api_import;
+CREATE FOREIGN TABLE regress_api_import.users (id int) SERVER regress_server;
+SELECT svc.connect('regress_api', server => 'regress_server', consumer => 'regress_q');
+INSERT INTO svc.pending VALUES ('regress_p_owner', 'regress_r', 'store', '{}');
 CREATE FUNCTION pg_temp.rows(tab regclass) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     n bigint;
@@ -88,6 +96,11 @@ SELECT DISTINCT d.classid::regclass
  WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'svc_ownership')
    AND d.classid NOT IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_namespace'::regclass, 'pg_type'::regclass);
 
+SELECT svc.disconnect('regress_api', 'regress_q');
+DROP SCHEMA regress_api_import CASCADE;
+DROP FOREIGN DATA WRAPPER regress_wrapper CASCADE;
+SELECT svc.drop_link('regress_p', 'regress_q');
+DELETE FROM svc.pending;
 SELECT svc.release('regress_p.t');
 SELECT svc.drop_service('regress_q', drop_objects => true);
 SELECT svc.drop_service('regress_p', drop_objects => true);

@@ -12,8 +12,12 @@
 #include "catalog/pg_proc.h"
 #include "commands/user.h"
 #include "miscadmin.h"
+#include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#endif
 #if PG_VERSION_NUM >= 180000
 #include "rewrite/rewriteHandler.h"
 #endif
@@ -83,6 +87,23 @@ expand_generated_columns_in_expr(Node *node, Relation rel, int rt_index)
 	return node;
 }
 #endif
+
+/*
+ * The type of a name with its typmod, as format_type() writes them; false where
+ * there is none.  16 brought errors that are not raised.
+ */
+static inline bool
+svc_parse_type(const char *name, Oid *type, int32 *typmod)
+{
+#if PG_VERSION_NUM >= 160000
+	ErrorSaveContext context = {T_ErrorSaveContext};
+
+	return parseTypeString(name, type, typmod, (Node *) &context);
+#else
+	parseTypeString(name, type, typmod, true);
+	return OidIsValid(*type);
+#endif
+}
 
 /* 16 replaced the functions per object class by one for all classes */
 #if PG_VERSION_NUM < 160000

@@ -15,7 +15,7 @@ GRANT USAGE ON SCHEMA svc, svc_triggers TO PUBLIC;
 CREATE FUNCTION svc.guard_catalog() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'svc_guard_catalog';
 COMMENT ON FUNCTION svc.guard_catalog() IS
-'Trigger on catalog tables: lets through the extension''s own functions and superusers. REVOKE alone would not stop a member of pg_write_all_data. Errors: 42501 anybody else.';
+'Trigger on catalog tables: lets through the extension''s own functions and superusers, and of others the rows of a restore that give no power that is not there without them. Errors: 42501 anything else; 25001 a restore at another isolation level than READ COMMITTED; 54000 a value is too long.';
 
 CREATE FUNCTION svc.catalog_changed() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'svc_catalog_changed';
@@ -30,7 +30,7 @@ COMMENT ON FUNCTION svc.service_changed() IS
 CREATE FUNCTION svc.service_cascade() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'svc_service_cascade';
 COMMENT ON FUNCTION svc.service_cascade() IS
-'Trigger on svc.service: renames the service in the other catalog tables, or deletes it there.';
+'Trigger on svc.service: renames the service in the other catalog tables, or deletes it there; what its own user restored before it gets in.';
 
 CREATE FUNCTION svc.on_ddl() RETURNS event_trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'svc_on_ddl';

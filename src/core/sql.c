@@ -130,6 +130,13 @@ svc_sql_join_by_hash(void)
 	set_in_scope("enable_nestloop", "off");
 }
 
+/* For the rest of the scope, tell the client of errors only. */
+void
+svc_sql_quietly(void)
+{
+	set_in_scope("client_min_messages", "error");
+}
+
 /*
  * End what svc_sql_begin began.  Values read from results are gone after this
  * unless they were copied into the caller's memory context.
@@ -243,6 +250,34 @@ sql_oids(List *oids, Oid array_type)
 					 array_type);
 }
 
+/* A list of strings as a parameter of type name[]. */
+SqlArg
+sql_names(List *strings)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(strings), 1));
+	int			n = 0;
+	ListCell   *cell;
+
+	foreach(cell, strings)
+		elements[n++] = DirectFunctionCall1(namein, CStringGetDatum(lfirst(cell)));
+	return sql_array(construct_array(elements, n, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR),
+					 NAMEARRAYOID);
+}
+
+/* A list of integers as a parameter of type integer[]. */
+SqlArg
+sql_ints(List *integers)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(integers), 1));
+	int			n = 0;
+	ListCell   *cell;
+
+	foreach(cell, integers)
+		elements[n++] = Int32GetDatum(lfirst_int(cell));
+	return sql_array(construct_array(elements, n, INT4OID, sizeof(int32), true, TYPALIGN_INT),
+					 INT4ARRAYOID);
+}
+
 /* A parameter of any other type, not NULL. */
 SqlArg
 sql_datum(Datum value, Oid type)
@@ -345,6 +380,27 @@ svc_sql_bool_value(uint64 row, int column)
 
 	value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
 	return !isnull && DatumGetBool(value);
+}
+
+/* The elements of an array column of the last result, which has no nulls in it. */
+Datum *
+svc_sql_array_value(uint64 row, int column, int *n)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	ArrayType  *array;
+	Datum	   *elements;
+	int16		length;
+	bool		by_value;
+	char		align;
+
+	*n = 0;
+	if (isnull)
+		return NULL;
+	array = DatumGetArrayTypeP(value);
+	get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &align);
+	deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, align, &elements, NULL, n);
+	return elements;
 }
 
 /*

@@ -31,6 +31,7 @@ extern void svc_sql_begin_restricted(SqlScope *scope, Oid user);
 extern bool svc_sql_is_own(void);
 extern void svc_sql_join_by_hash(void);
 extern void svc_sql_fix_formats(void);
+extern void svc_sql_quietly(void);
 extern void svc_sql_end(SqlScope *scope);
 
 extern int	svc_sql_open(void);
@@ -44,6 +45,8 @@ extern SqlArg sql_regrole(Oid value);
 extern SqlArg sql_bool(bool value);
 extern SqlArg sql_array(ArrayType *value, Oid array_type);
 extern SqlArg sql_oids(List *oids, Oid array_type);
+extern SqlArg sql_names(List *strings);
+extern SqlArg sql_ints(List *integers);
 extern SqlArg sql_datum(Datum value, Oid type);
 
 extern uint64 svc_sql_run(const char *query, const SqlArg *args, int nargs);
@@ -52,6 +55,7 @@ extern int	svc_sql_do_each(const char *query, const SqlArg *args, int nargs);
 extern char *svc_sql_value(uint64 row, int column);
 extern Oid	svc_sql_oid_value(uint64 row, int column);
 extern bool svc_sql_bool_value(uint64 row, int column);
+extern Datum *svc_sql_array_value(uint64 row, int column, int *n);
 
 /* svc_sql("SELECT ... $1 ... $2", sql_name(x), sql_oid(y)): the number of rows */
 #define svc_sql(query, ...) \

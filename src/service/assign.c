@@ -18,7 +18,9 @@
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
 #include "service/assign.h"
+#include "service/connection.h"
 #include "service/ownership.h"
+#include "service/restore.h"
 #include "service/right.h"
 #include "service/service.h"
 #include "storage/lmgr.h"
@@ -124,6 +126,12 @@ check_not_contract(Oid relation, const char *name)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot assign \"%s\" to a service", name),
 				 errdetail("It lies in the contract schema of service \"%s\".", service->name)));
+	if (connection_of_schema(schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot assign \"%s\" to a service", name),
+				 errdetail("It stands for what service \"%s\" publishes in another database.",
+						   connection_of_schema(schema))));
 }
 
 /* Refuse what is assigned already, to this service too. */
@@ -482,9 +490,25 @@ static const DdlHandler assign_ddl = {
 	.follow_dropped = follow_dropped
 };
 
+/* An assignment that a user restores: of a relation that he could assign. */
+static HeapTuple
+check_restored_assignment(Relation rel, HeapTuple row)
+{
+	check_assignable(svc_row_oid(rel, row, "relation"));
+	return row;
+}
+
+static const char *const assignment_key[] = {"relation", NULL};
+
+static const GuardedTable assignment_table = {
+	.name = "assignment", .key = assignment_key,
+	.admit = restore_admit, .check = check_restored_assignment
+};
+
 /* What assignments do when the library is loaded; before rights, which follow them. */
 void
 AssignInit(void)
 {
+	svc_guard_register(&assignment_table);
 	svc_register_ddl_handler(&assign_ddl);
 }

@@ -21,7 +21,9 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "service/contract.h"
+#include "service/link.h"
 #include "service/ownership.h"
+#include "service/restore.h"
 #include "service/right.h"
 #include "service/service.h"
 #include "storage/lmgr.h"
@@ -65,44 +67,6 @@ typedef struct Entity
 	bool		filtered;
 } Entity;
 
-/* A list of strings as an array of names. */
-static ArrayType *
-name_array(List *strings)
-{
-	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(strings), 1));
-	int			n = 0;
-	ListCell   *cell;
-
-	foreach(cell, strings)
-		elements[n++] = DirectFunctionCall1(namein, CStringGetDatum(lfirst(cell)));
-	return construct_array(elements, n, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR);
-}
-
-/* A list of integers as an array. */
-static ArrayType *
-int_array(List *integers)
-{
-	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(integers), 1));
-	int			n = 0;
-	ListCell   *cell;
-
-	foreach(cell, integers)
-		elements[n++] = Int32GetDatum(lfirst_int(cell));
-	return construct_array(elements, n, INT4OID, sizeof(int32), true, TYPALIGN_INT);
-}
-
-/* Is the string in the list? */
-static bool
-contains_string(List *strings, const char *string)
-{
-	ListCell   *cell;
-
-	foreach(cell, strings)
-		if (strcmp(lfirst(cell), string) == 0)
-			return true;
-	return false;
-}
-
 /* The names of all columns of a relation. */
 static List *
 all_columns(Relation rel)
@@ -132,7 +96,7 @@ columns_arg(FunctionCallInfo fcinfo, int i, Relation rel)
 		char	   *column = pstrdup(NameStr(*DatumGetName(elements[k])));
 
 		svc_column_number(rel, column);
-		if (contains_string(columns, column))
+		if (service_mentions(columns, column))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_COLUMN),
 					 errmsg("column \"%s\" is named twice", column)));
@@ -170,7 +134,7 @@ check_key(const Proposal *p)
 				 errdetail("No unique index stands behind this column alone."),
 				 errhint("Make one: CREATE UNIQUE INDEX ON %s (%s).",
 						 svc_quote_relation(RelationGetRelid(p->rel)), quote_identifier(p->key))));
-	if (!contains_string(p->columns, p->key))
+	if (!service_mentions(p->columns, p->key))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the key \"%s\" is not among the columns", p->key)));
@@ -257,26 +221,14 @@ consumers_of(const char *service, const char *entity)
 							   sql_name(service), sql_name(entity)));
 }
 
-/* The elements of an array column of the last result, of a type of fixed length. */
-static Datum *
-array_value(int column, Oid type, int16 length, bool by_value, char align, int *n)
-{
-	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
-	Datum	   *elements;
-
-	deconstruct_array(DatumGetArrayTypeP(value), type, length, by_value, align, &elements, NULL, n);
-	return elements;
-}
-
 /* The columns of a published entity, from the last result. */
 static void
 read_columns(Entity *entity)
 {
 	int			n;
-	Datum	   *names = array_value(3, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &n);
-	Datum	   *types = array_value(4, REGTYPEOID, sizeof(Oid), true, TYPALIGN_INT, &n);
-	Datum	   *typmods = array_value(5, INT4OID, sizeof(int32), true, TYPALIGN_INT, &n);
+	Datum	   *names = svc_sql_array_value(0, 3, &n);
+	Datum	   *types = svc_sql_array_value(0, 4, &n);
+	Datum	   *typmods = svc_sql_array_value(0, 5, &n);
 
 	for (int i = 0; i < n; i++)
 	{
@@ -332,8 +284,8 @@ lock_contract_of(const char *service)
 }
 
 /* The same for a service and its consumer, in one order for everybody. */
-static void
-lock_contract_between(const char *service, const char *consumer)
+void
+contract_lock(const char *service, const char *consumer)
 {
 	bool		in_order = strcmp(service, consumer) < 0;
 
@@ -403,9 +355,9 @@ register_entity(const Proposal *p, Oid view)
 			"       filter = EXCLUDED.filter",
 			sql_name(p->service->name), sql_name(p->entity), sql_regclass(view),
 			sql_regclass(RelationGetRelid(p->rel)), sql_name(p->key),
-			sql_array(name_array(p->columns), NAMEARRAYOID),
+			sql_names(p->columns),
 			sql_oids(p->types, REGTYPEARRAYOID),
-			sql_array(int_array(p->typmods), INT4ARRAYOID),
+			sql_ints(p->typmods),
 			sql_text(p->filter));
 	right_mend(p->service->name, list_make1_oid(view));
 }
@@ -461,7 +413,7 @@ keep_column_order(Proposal *p, const Entity *before)
 	ListCell   *cell;
 
 	foreach(cell, p->columns)
-		if (!contains_string(columns, lfirst(cell)))
+		if (!service_mentions(columns, lfirst(cell)))
 			columns = lappend(columns, lfirst(cell));
 	p->columns = columns;
 	set_types(p);
@@ -597,13 +549,20 @@ views_of(const char *service)
 }
 
 /* Grant a service's contract to everybody who was promised it. */
-static void
-grant_views(const char *service)
+void
+contract_grant(const char *service)
 {
 	List	   *views = views_of(service);
 
 	if (views != NIL)
 		right_mend(service, views);
+}
+
+/* Take back what a consumer holds on a service's contract and is not granted any more. */
+void
+contract_take_back(const char *service, const char *consumer)
+{
+	right_take_back(consumer, views_of(service), true);
 }
 
 /*
@@ -625,20 +584,21 @@ svc_grant_contract(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("service \"%s\" cannot be its own consumer", consumer)));
-	lock_contract_between(service->name, consumer);
-	if (!service_lookup(consumer, true))
+	contract_lock(service->name, consumer);
+	svc_sql_begin(&scope, svc_extension_owner());
+	if (!service_lookup(consumer, true) && !link_exists(service->name, consumer))
 		ereport(NOTICE,
 				(errmsg("service \"%s\" is not in this database", consumer),
-				 errdetail("The grant is recorded, and takes effect when the service comes.")));
-
-	svc_sql_begin(&scope, svc_extension_owner());
+				 errdetail("The grant is recorded, and takes effect when the service comes, or connects from another database.")));
 	if (entity)
 		get_entity(service, entity);
 	service_hold(service->name);
-	svc_sql("INSERT INTO svc.consumer (service, entity, consumer) VALUES ($1, $2, $3)"
+	svc_sql("INSERT INTO svc.consumer (service, entity, consumer, database)"
+			" VALUES ($1, $2, $3, (SELECT k.database FROM svc.link k"
+			"                       WHERE k.service = $1 AND k.consumer = $3 AND k.left_at IS NULL))"
 			" ON CONFLICT DO NOTHING",
 			sql_name(service->name), sql_name(entity), sql_name(consumer));
-	grant_views(service->name);
+	contract_grant(service->name);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }
@@ -678,13 +638,14 @@ svc_revoke_contract(PG_FUNCTION_ARGS)
 	consumer = svc_arg_name(fcinfo, 1, "consumer");
 	entity = svc_arg_name_or_null(fcinfo, 2, "entity");
 
-	lock_contract_between(service->name, consumer);
+	contract_lock(service->name, consumer);
 	svc_sql_begin(&scope, svc_extension_owner());
 	if (svc_sql("DELETE FROM svc.consumer"
 				" WHERE service = $1 AND consumer = $2 AND ($3 IS NULL OR entity = $3) RETURNING 1",
 				sql_name(service->name), sql_name(consumer), sql_name(entity)) == 0)
 		raise_not_granted(service, consumer, entity);
-	right_take_back(consumer, views_of(service->name), true);
+	contract_take_back(service->name, consumer);
+	link_drop_left(service->name);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }
@@ -700,7 +661,7 @@ contract_welcome_consumer(const char *consumer)
 	services = service_strings(svc_sql("SELECT DISTINCT service FROM svc.consumer WHERE consumer = $1",
 								   sql_name(consumer)));
 	foreach(cell, services)
-		grant_views(lfirst(cell));
+		contract_grant(lfirst(cell));
 }
 
 /* A service goes: what it was granted is taken back. */
@@ -712,7 +673,7 @@ contract_forget_consumer(const char *consumer)
 	ListCell   *cell;
 
 	foreach(cell, services)
-		right_take_back(consumer, views_of(lfirst(cell)), true);
+		contract_take_back(lfirst(cell), consumer);
 }
 
 /*
@@ -722,9 +683,12 @@ contract_forget_consumer(const char *consumer)
 void
 contract_check_no_consumers(const Service *service, bool force)
 {
-	List	   *consumers = service_strings(svc_sql("SELECT DISTINCT c.consumer FROM svc.consumer c"
+	List	   *consumers = service_strings(svc_sql("SELECT c.consumer FROM svc.consumer c"
 												" WHERE c.service = $1"
 												"   AND (NOT $2 OR EXISTS (SELECT 1 FROM svc.service s WHERE s.service = c.consumer))"
+												" UNION "
+												"SELECT k.consumer FROM svc.link k"
+												" WHERE k.service = $1 AND k.left_at IS NULL AND NOT $2"
 												" ORDER BY 1",
 												sql_name(service->name), sql_bool(force)));
 
@@ -734,5 +698,28 @@ contract_check_no_consumers(const Service *service, bool force)
 				 errmsg("cannot drop service \"%s\" because other services may read its contract",
 						service->name),
 				 errdetail("They are: %s.", service_joined(consumers)),
-				 errhint("Take it back with svc.revoke_contract; force => true passes over services that are not in this database.")));
+				 errhint("Take it back with svc.revoke_contract; svc.disconnect gives a connection up in its database; force => true passes over services that are not in this one.")));
+}
+
+/* A consumer that a user restores: he could grant what is his to anybody. */
+static HeapTuple
+check_restored_consumer(Relation rel, HeapTuple row)
+{
+	if (strcmp(svc_row_name(rel, row, "service"), svc_row_name(rel, row, "consumer")) == 0)
+		svc_guard_refuse(rel, "No service is its own consumer.");
+	return row;
+}
+
+static const char *const consumer_key[] = {"service", "consumer", "entity", NULL};
+
+static const GuardedTable consumer_table = {
+	.name = "consumer", .key = consumer_key,
+	.admit = restore_admit, .check = check_restored_consumer
+};
+
+/* What publishing does when the library is loaded. */
+void
+PublishInit(void)
+{
+	svc_guard_register(&consumer_table);
 }

@@ -6,10 +6,15 @@
 
 #include "service/service.h"
 
+/* contract_check.c, and what contract.c adds to it */
 extern void ContractInit(void);
+extern void PublishInit(void);
 
 extern void contract_check_no_consumers(const Service *service, bool force);
 extern void contract_welcome_consumer(const char *consumer);
 extern void contract_forget_consumer(const char *consumer);
+extern void contract_lock(const char *service, const char *consumer);
+extern void contract_grant(const char *service);
+extern void contract_take_back(const char *service, const char *consumer);
 
 #endif							/* SVC_CONTRACT_H */

@@ -30,12 +30,16 @@ CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.entity
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.entity
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
-SELECT pg_catalog.pg_extension_config_dump('svc.entity', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER'')) AND view IN (SELECT c.oid FROM pg_catalog.pg_class c) AND relation IN (SELECT c.oid FROM pg_catalog.pg_class c)');
+ALTER TABLE svc.entity ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
+SELECT pg_catalog.pg_extension_config_dump('svc.entity', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER'')) AND view IN (SELECT c.oid FROM pg_catalog.pg_class c) AND relation IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE pg_catalog.pg_has_role(c.relowner, ''MEMBER''))');
 CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.consumer
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.consumer
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.consumer ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 SELECT pg_catalog.pg_extension_config_dump('svc.consumer', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER''))');
+
+GRANT INSERT ON svc.entity, svc.consumer TO PUBLIC;
 
 CREATE VIEW svc.entities AS
 SELECT e.service, e.entity, e.relation, e.key, e.columns,
@@ -43,9 +47,13 @@ SELECT e.service, e.entity, e.relation, e.key, e.columns,
        'local'::text AS place
   FROM svc.entity e
   JOIN svc.service s ON s.service = e.service
+  JOIN pg_catalog.pg_class v ON v.oid = e.view
+UNION ALL
+SELECT e.service, e.entity, e.relation, e.key, e.columns, NULL, 'foreign'
+  FROM svc.remote_entity e
   JOIN pg_catalog.pg_class v ON v.oid = e.view;
 COMMENT ON VIEW svc.entities IS
-'What the services of this database publish, each as view <service>_api.<entity>. filter is shown to the service''s owner only. place: local.';
+'What the services of this database publish, and those it is connected to, each as view <service>_api.<entity>. filter is shown to the service''s owner only. place: local, or foreign: relation is a foreign table.';
 
 CREATE VIEW svc.consumers WITH (security_barrier) AS
 SELECT c.service, c.entity, c.consumer, coalesce(c.database, pg_catalog.current_database()) AS database, c.granted_at
@@ -95,15 +103,22 @@ COMMENT ON FUNCTION svc.check_contracts() IS
 CREATE FUNCTION svc.export_contract(service name) RETURNS text
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_export_contract';
 COMMENT ON FUNCTION svc.export_contract(name) IS
-'A script that makes a service''s contract as plain tables, so that a consumer can be tested without the service: schema, types, tables with their keys, no rows; a domain''s CHECK that calls a function is left out. It needs nothing of svc_ownership.
-Errors: 42704 no such service; 42501 not the service''s owner; 55000 it publishes nothing, or a view is missing.';
+'A script that makes a service''s contract as plain tables that everybody may read, so that a consumer can be tested without the service: schema, types, tables with their keys, no rows; a domain''s CHECK that calls a function is left out. It needs nothing of svc_ownership. service: of this database, or one that is connected.
+Errors: 42704 no such service; 42501 not the service''s owner, nor a consumer''s; 55000 it publishes nothing, or a view is missing.';
 
--- What svc.export_contract writes.  Types that contracts use and that a fresh
+-- What svc.export_contract writes: of the services here, and of those connected
+CREATE VIEW svc.exported_entity (service, entity, view, key) AS
+SELECT e.service, e.entity, e.view, e.key FROM svc.entity e
+UNION ALL
+SELECT e.service, e.entity, e.view, e.key FROM svc.remote_entity e;
+COMMENT ON VIEW svc.exported_entity IS 'What svc.export_contract can write: entities of services here and of connected ones.';
+
+-- Types that contracts use and that a fresh
 -- database has not: those they are made of come first.
 CREATE VIEW svc.contract_type (service, type, rank) AS
 WITH RECURSIVE used (service, type, depth) AS (
     SELECT e.service, a.atttypid, 0
-      FROM svc.entity e
+      FROM svc.exported_entity e
       JOIN pg_catalog.pg_attribute a ON a.attrelid = e.view AND a.attnum > 0 AND NOT a.attisdropped
     UNION
     SELECT u.service, p.type, u.depth + 1
@@ -135,7 +150,7 @@ CREATE VIEW svc.contract_script (service, step, rank, statement) AS
 SELECT e.service, 0, 0,
        pg_catalog.format(E'-- The contract of service %I as plain tables, for tests without the service\nCREATE SCHEMA %I;',
                          e.service, e.service || '_api')
-  FROM svc.entity e
+  FROM svc.exported_entity e
  GROUP BY e.service
 UNION
 SELECT c.service, 1, 0, pg_catalog.format('CREATE SCHEMA IF NOT EXISTS %I;', n.nspname)
@@ -184,7 +199,14 @@ SELECT e.service, 4, 0,
            (SELECT pg_catalog.string_agg(pg_catalog.format('    %I %s', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), E',\n' ORDER BY a.attnum)
               FROM pg_catalog.pg_attribute a WHERE a.attrelid = e.view AND a.attnum > 0 AND NOT a.attisdropped),
            e.key)
-  FROM svc.entity e;
+  FROM svc.exported_entity e
+UNION ALL
+SELECT e.service, 5, 0, pg_catalog.format('GRANT USAGE ON SCHEMA %I TO PUBLIC;', e.service || '_api')
+  FROM svc.exported_entity e
+ GROUP BY e.service
+UNION ALL
+SELECT e.service, 6, 0, pg_catalog.format('GRANT SELECT ON %I.%I TO PUBLIC;', e.service || '_api', e.entity)
+  FROM svc.exported_entity e;
 COMMENT ON VIEW svc.contract_script IS 'The statements of svc.export_contract, in the order of step, rank and text.';
 
 REVOKE EXECUTE ON FUNCTION svc.publish, svc.unpublish, svc.grant_contract, svc.revoke_contract

@@ -22,8 +22,10 @@
 #include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
 #include "rewrite/rewriteHandler.h"
+#include "service/connection.h"
 #include "service/contract.h"
 #include "service/ownership.h"
+#include "service/restore.h"
 #include "service/service.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -59,6 +61,7 @@ typedef struct Check
 	char	   *service;
 	char	   *entity;
 	Oid			view;
+	bool		remote;			/* of a connected service */
 	Oid			relation;
 	char	   *key;
 	List	   *columns;		/* of PublishedColumn */
@@ -289,24 +292,28 @@ Datum
 svc_export_contract(PG_FUNCTION_ARGS)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	Service    *service = service_arg(fcinfo, 0);
+	char	   *service = svc_arg_name(fcinfo, 0, "service");
 	char	   *script;
 	text	   *result;
 	MemoryContext old;
 	SqlScope	scope;
 
+	if (!connection_exists(service))
+		svc_check_service_owner(service);
 	svc_sql_begin(&scope, svc_extension_owner());
+	if (connection_exists(service))
+		connection_of_caller(service, scope.saved_user);
 	if (svc_sql("SELECT pg_catalog.count(v.oid) = pg_catalog.count(*) AND pg_catalog.count(*) > 0"
-				"  FROM svc.entity e LEFT JOIN pg_catalog.pg_class v ON v.oid = e.view WHERE e.service = $1",
-				sql_name(service->name)) == 1 && !svc_sql_bool_value(0, 1))
+				"  FROM svc.exported_entity e LEFT JOIN pg_catalog.pg_class v ON v.oid = e.view WHERE e.service = $1",
+				sql_name(service)) == 1 && !svc_sql_bool_value(0, 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("service \"%s\" has no contract to export", service->name),
+				 errmsg("service \"%s\" has no contract to export", service),
 				 errdetail("It publishes nothing, or the view of an entity is missing."),
 				 errhint("See svc.entities and svc.check_contracts().")));
 	svc_sql("SELECT pg_catalog.string_agg(statement, E'\\n' ORDER BY step, rank, statement)"
 			"  FROM svc.contract_script WHERE service = $1",
-			sql_name(service->name));
+			sql_name(service));
 	script = svc_sql_value(0, 1);
 	old = MemoryContextSwitchTo(cxt);
 	result = cstring_to_text(script);
@@ -315,11 +322,22 @@ svc_export_contract(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(result);
 }
 
-/* The service and entity whose view this is, and its consumers, or NULL. */
-static Check *
-entity_of_view(Oid view)
+/* The catalog tables whose first three columns are service, entity and view, with their keys */
+static const struct
 {
-	Oid			relid = svc_catalog_relation("entity");
+	const char *table;
+	const char *key;
+	bool		remote;
+}			publishing[] = {
+	{"entity", "entity_view_key", false},
+	{"remote_entity", "remote_entity_view_key", true}
+};
+
+/* The service and entity whose view this is, as one of these tables says, or NULL. */
+static Check *
+entity_in(int i, Oid view)
+{
+	Oid			relid = svc_catalog_relation(publishing[i].table);
 	Relation	rel;
 	SysScanDesc scan;
 	ScanKeyData key;
@@ -331,7 +349,7 @@ entity_of_view(Oid view)
 		return NULL;
 	rel = table_open(relid, AccessShareLock);
 	ScanKeyInit(&key, COL_VIEW, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(view));
-	scan = systable_beginscan(rel, svc_catalog_relation("entity_view_key"), true, NULL, 1, &key);
+	scan = systable_beginscan(rel, svc_catalog_relation(publishing[i].key), true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 	{
@@ -341,9 +359,21 @@ entity_of_view(Oid view)
 		c->service = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_SERVICE, desc, &isnull))));
 		c->entity = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_ENTITY, desc, &isnull))));
 		c->view = view;
+		c->remote = publishing[i].remote;
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	return c;
+}
+
+/* The service and entity whose view this is, or NULL. */
+static Check *
+entity_of_view(Oid view)
+{
+	Check	   *c = NULL;
+
+	for (int i = 0; !c && i < lengthof(publishing); i++)
+		c = entity_in(i, view);
 	return c;
 }
 
@@ -357,6 +387,12 @@ check_schema_rename(const char *before, List *objects)
 	Service    *service = service_claiming_schema(before);
 	ListCell   *cell;
 
+	if (connection_of_schema(before))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot rename schema \"%s\": it holds the contract of service \"%s\"",
+						before, connection_of_schema(before)),
+				 errhint("svc.disconnect gives the connection up.")));
 	if (!service || strcmp(before, service_contract_schema(service->name)) != 0)
 		return;
 	foreach(cell, objects)
@@ -384,7 +420,8 @@ refuse_published(Oid relation)
 				 errmsg("cannot alter view %s because service \"%s\" publishes it",
 						quote_qualified_identifier(service_contract_schema(c->service), c->entity),
 						c->service),
-				 errhint("svc.publish(..., replace => true) changes it.")));
+				 c->remote ? errhint("svc.refresh_contract brings it up to date.")
+				 : errhint("svc.publish(..., replace => true) changes it.")));
 }
 
 /* Is it ALTER ... OWNER TO and nothing else?  So views come back to the role that should own them. */
@@ -448,7 +485,8 @@ check_dropped(List *objects)
 					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 					 errmsg("cannot drop view %s because service \"%s\" publishes it",
 							quote_qualified_identifier(object->schema, object->name), c->service),
-					 errhint("svc.unpublish takes it out of the contract.")));
+					 c->remote ? errhint("svc.disconnect gives the connection up, with all its views.")
+					 : errhint("svc.unpublish takes it out of the contract.")));
 	}
 }
 
@@ -514,6 +552,91 @@ follow_dropped(List *objects)
 		warn_of_problems(InvalidOid);
 }
 
+/* The elements of a list of columns, their types or modifiers: how many, or -1 where it is no such list. */
+static int
+list_length_of(Relation rel, HeapTuple row, const char *column)
+{
+	ArrayType  *list = DatumGetArrayTypeP(svc_row_value(rel, row, column));
+
+	return ARR_NDIM(list) == 1 && !array_contains_nulls(list) ? ARR_DIMS(list)[0] : -1;
+}
+
+/* Refuse columns that are not the view's, or do not go with each other. */
+static void
+check_restored_columns(Relation rel, HeapTuple row, const Check *c)
+{
+	ArrayType  *list = DatumGetArrayTypeP(svc_row_value(rel, row, "columns"));
+	int			length = list_length_of(rel, row, "columns");
+	bool		has_key = false;
+	Datum	   *columns;
+	int			n = 0;
+
+	if (length > 0 && length == list_length_of(rel, row, "types") &&
+		length == list_length_of(rel, row, "typmods"))
+		deconstruct_array(list, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &columns, NULL, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *column = NameStr(*DatumGetName(columns[i]));
+
+		has_key |= strcmp(column, c->key) == 0;
+		if (get_attnum(c->view, column) <= 0)
+			svc_guard_refuse(rel, psprintf("View %s has no column %s.", svc_quote_relation(c->view),
+										   quote_identifier(column)));
+	}
+	if (!has_key)
+		svc_guard_refuse(rel, "The key is not among the columns.");
+}
+
+/* Refuse a view that is not one of the contract, or would run somebody's code with its readers' rights. */
+static void
+check_restored_view(Relation rel, const Check *c)
+{
+	Service    *service = service_lookup(c->service, false);
+	char	   *schema = service_contract_schema(c->service);
+	Relation	view = get_rel_relkind(c->view) == RELKIND_VIEW
+		? try_relation_open(c->view, AccessShareLock) : NULL;
+	UntrustedCode code;
+
+	if (!view || view->rd_rel->relkind != RELKIND_VIEW ||
+		view->rd_rel->relowner != service->owner ||
+		strcmp(RelationGetRelationName(view), c->entity) != 0 ||
+		RelationGetNamespace(view) != get_namespace_oid(schema, true) ||
+		!service_owns_schema(service, RelationGetNamespace(view)))
+		svc_guard_refuse(rel, psprintf("Entity \"%s\" is not shown by view %s of role \"%s\".", c->entity,
+									   quote_qualified_identifier(schema, c->entity),
+									   svc_role_name(service->owner)));
+	if (svc_find_untrusted_code((Node *) get_view_query(view), &code))
+		svc_guard_refuse(rel, psprintf("%s runs with the rights of whoever reads the contract.",
+									   svc_describe_untrusted_code(&code)));
+	relation_close(view, AccessShareLock);
+}
+
+/*
+ * An entity that a user restores.  Indexes and policies come later in a
+ * restore, so svc.check_contracts asks for them.
+ */
+static HeapTuple
+check_restored_entity(Relation rel, HeapTuple row)
+{
+	Check		c = {0};
+
+	c.service = svc_row_name(rel, row, "service");
+	c.entity = svc_row_name(rel, row, "entity");
+	c.view = svc_row_oid(rel, row, "view");
+	c.key = svc_row_name(rel, row, "key");
+	svc_guard_check_relation(rel, svc_row_oid(rel, row, "relation"));
+	check_restored_view(rel, &c);
+	check_restored_columns(rel, row, &c);
+	return row;
+}
+
+static const char *const entity_key[] = {"service", "entity", NULL};
+
+static const GuardedTable entity_table = {
+	.name = "entity", .key = entity_key,
+	.admit = restore_admit, .check = check_restored_entity
+};
+
 static const DdlHandler contract_ddl = {
 	.check_altered = check_altered,
 	.check_dropped = check_dropped,
@@ -525,5 +648,7 @@ static const DdlHandler contract_ddl = {
 void
 ContractInit(void)
 {
+	PublishInit();
+	svc_guard_register(&entity_table);
 	svc_register_ddl_handler(&contract_ddl);
 }

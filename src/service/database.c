@@ -21,6 +21,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/catalog.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
@@ -256,11 +257,26 @@ create_here(List *items)
 	return list_make1(list_make1(pstrdup(result)));
 }
 
+/* May a role create databases?  The server's own answer is not exported by all minor versions of 15. */
+static bool
+may_create_databases(Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	bool		may = superuser_arg(role);
+
+	if (HeapTupleIsValid(tuple))
+	{
+		may |= ((Form_pg_authid) GETSTRUCT(tuple))->rolcreatedb;
+		ReleaseSysCache(tuple);
+	}
+	return may;
+}
+
 /* Refuse callers who could not do by themselves what is done for them. */
 static void
 check_may_create(const Request *r)
 {
-	if (!have_createdb_privilege())
+	if (!may_create_databases(GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to create database \"%s\"", r->database),
@@ -486,7 +502,7 @@ begun_in(const char *service, const char *database)
 static void
 check_may_drop(const char *service, bool drop_objects)
 {
-	if (!have_createdb_privilege() || !has_createrole_privilege(GetUserId()))
+	if (!may_create_databases(GetUserId()) || !has_createrole_privilege(GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to drop service \"%s\"", service),

@@ -10,9 +10,11 @@
 #include "core/extension.h"
 #include "core/sql.h"
 #include "executor/spi.h"
+#include "service/connection.h"
 #include "service/contract.h"
 #include "service/database.h"
 #include "service/drop.h"
+#include "service/link.h"
 #include "service/place.h"
 #include "service/provision.h"
 #include "service/role.h"
@@ -86,7 +88,7 @@ check_no_relations_of_others(const Service *service)
 				 errhint("svc.release ends an assignment, ALTER TABLE ... SET SCHEMA moves a table elsewhere.")));
 }
 
-/* The roles that were made for a service, logins first. */
+/* The roles that were made for a service, logins first; of one that is not confirmed nobody knows. */
 static List *
 made_roles(const Service *service)
 {
@@ -97,9 +99,11 @@ made_roles(const Service *service)
 							   "       SELECT m.role, 0 AS rank FROM svc.member m"
 							   "        WHERE m.service = s.service AND m.kind IN ('login', 'migrator')"
 							   "       UNION ALL"
+							   "       SELECT k.login, 0 FROM svc.link k WHERE k.service = s.service"
+							   "       UNION ALL"
 							   "       SELECT g.role, 4 - g.rank FROM svc.service_role g WHERE g.service = s.service) r"
 							   "  JOIN pg_catalog.pg_roles p ON p.oid = r.role"
-							   " WHERE s.service = $1 AND NOT r.role = ANY (s.adopted_roles)"
+							   " WHERE s.service = $1 AND s.confirmed AND NOT r.role = ANY (s.adopted_roles)"
 							   " ORDER BY r.rank, r.role",
 							   sql_name(service->name));
 
@@ -157,6 +161,7 @@ forget_service(const Service *service, bool drop_objects, Oid caller)
 	List	   *roles = NIL;
 	ListCell   *cell;
 
+	link_drop_all(service->name);
 	if (drop_objects)
 	{
 		check_no_relations_of_others(service);
@@ -244,6 +249,7 @@ drop_here(List *items)
 	provision_lock();
 	service = service_lookup(linitial(items), false);
 	service_check_owned_by(service, caller);
+	connection_check_no_consumer(service->name);
 	contract_check_no_consumers(service, force);
 	if (drop_objects && service_form_is(service, "database") && !service->adopted_database)
 	{
@@ -328,6 +334,7 @@ svc_drop_service(PG_FUNCTION_ARGS)
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	provision_check_visible(service);
+	connection_check_no_consumer(service->name);
 	contract_check_no_consumers(service, force);
 	forget_service(service, drop_objects, caller);
 	svc_sql_end(&scope);

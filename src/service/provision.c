@@ -22,11 +22,13 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "service/assign.h"
+#include "service/connection.h"
 #include "service/contract.h"
 #include "service/database.h"
 #include "service/place.h"
 #include "service/provision.h"
 #include "service/request.h"
+#include "service/restore.h"
 #include "service/right.h"
 #include "service/role.h"
 #include "service/service.h"
@@ -66,18 +68,6 @@ check_name_list(char **value, void **extra, GucSource source)
 	return false;
 }
 
-/* The settings of provisioning. */
-void
-ProvisionInit(void)
-{
-	DefineCustomStringVariable("svc_ownership.provision_extensions",
-							   "Extensions that svc.create_service may create as the bootstrap superuser.",
-							   "They are made so only where the caller may not create them.",
-							   &provision_extensions,
-							   "svc_ownership, \"uuid-ossp\", pgcrypto, citext, pg_trgm, postgis",
-							   PGC_SUSET, GUC_LIST_INPUT, check_name_list, NULL, NULL);
-}
-
 /* Refuse a schema that is the server's, ours, or another extension's. */
 static void
 check_schema_free(const char *schema)
@@ -104,6 +94,11 @@ check_schema_taken(const Request *r)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("schema \"%s\" already belongs to service \"%s\"", r->schema, other->name)));
+	if (connection_of_schema(r->schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("schema \"%s\" holds the contract of service \"%s\" in another database",
+						r->schema, connection_of_schema(r->schema))));
 	if (strcmp(r->schema, service_contract_schema(r->service)) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -462,9 +457,11 @@ provision(Provision *p)
 	ListCell   *cell;
 
 	p->service.name = r->service;
+	p->service.confirmed = true;
 	p->service.form = r->database ? "database" : r->schema ? "schema" : "logical";
 	p->service.schema = r->schema;
 
+	connection_check_absent(r->service);
 	check_not_promised(r->service, p->roles.caller);
 	make_groups(p);
 	check_contract_schema_free(r->service, &p->service);
@@ -499,11 +496,14 @@ provision_is_registered(const Request *r)
 	return true;
 }
 
-/* Wait for whoever makes or renames services at the same time. */
+/*
+ * Wait for whoever makes or renames services at the same time.  Not by a lock
+ * on the table, which LOCK TABLE takes: anybody who may insert could hold it.
+ */
 void
 provision_lock(void)
 {
-	LockRelationOid(svc_catalog_relation("service"), ShareRowExclusiveLock);
+	LockDatabaseObject(RelationRelationId, svc_catalog_relation("service"), 0, ExclusiveLock);
 }
 
 /*
@@ -606,6 +606,7 @@ rename_service(const Service *service, const char *name, Oid caller)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("service \"%s\" already exists", name)));
+	connection_check_absent(name);
 	check_contract_schema_free(name, service);
 	check_not_promised(name, caller);
 	svc_sql("UPDATE svc.service SET service = $2 WHERE service = $1",
@@ -737,7 +738,10 @@ svc_alter_service(PG_FUNCTION_ARGS)
 				 errhint("Give new_name, owner, team or description.")));
 	service = lock_service(service->name);
 	if (owner)
+	{
+		service_check_confirmed(service);
 		role = get_role_oid(owner, false);
+	}
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	provision_check_visible(service);
@@ -756,4 +760,161 @@ svc_alter_service(PG_FUNCTION_ARGS)
 		rename_service(service, new_name, caller);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
+}
+/*
+ * May the user restore a service?  Only one that would be his; one that is
+ * there must be his already.
+ */
+static bool
+admit_restored_service(Relation rel, HeapTuple row)
+{
+	char	   *name = svc_row_name(rel, row, "service");
+	Oid			owner = svc_row_oid(rel, row, "owner");
+	Service    *existing = service_lookup(name, true);
+
+	if (!GetUserNameFromId(owner, true) || !svc_acts_for_role(GetUserId(), owner))
+		svc_guard_refuse(rel, "The service would belong to a role that you are not a member of.");
+	if (!existing)
+	{
+		restore_begin(rel);
+		provision_lock();
+		existing = service_lookup(name, true);
+	}
+	if (existing && !svc_acts_for_role(GetUserId(), existing->owner))
+		svc_guard_refuse(rel, psprintf("Service \"%s\" belongs to role \"%s\".", name,
+									   svc_role_name(existing->owner)));
+	return true;
+}
+
+/*
+ * Refuse roles that are not a service's by the server's own account: the owner
+ * role must be a member of the writer role, and that of the reader role.
+ */
+static void
+check_restored_roles(Relation rel, const Service *s)
+{
+	Oid			roles[] = {s->owner, s->writer, s->reader};
+
+	for (int i = 0; i < lengthof(roles); i++)
+	{
+		if (!GetUserNameFromId(roles[i], true))
+			svc_guard_refuse(rel, psprintf("There is no role with OID %u.", roles[i]));
+		role_check_limited(roles[i]);
+		check_role_free(roles[i], s->name);
+	}
+	if (s->owner == s->writer || s->owner == s->reader || s->writer == s->reader ||
+		!is_member_of_role_nosuper(s->owner, s->writer) ||
+		!is_member_of_role_nosuper(s->writer, s->reader))
+		svc_guard_refuse(rel, psprintf("Role \"%s\" is not a member of \"%s\", and that of \"%s\".",
+									   svc_role_name(s->owner), svc_role_name(s->writer),
+									   svc_role_name(s->reader)));
+}
+
+/* Refuse to say of roles that were not adopted, or are none of the service's, that they were. */
+static void
+check_restored_adoption(Relation rel, HeapTuple row, const Service *s)
+{
+	ArrayType  *adopted = DatumGetArrayTypeP(svc_row_value(rel, row, "adopted_roles"));
+	Datum	   *roles;
+	int			n;
+
+	deconstruct_array(adopted, REGROLEOID, sizeof(Oid), true, TYPALIGN_INT, &roles, NULL, &n);
+	for (int i = 0; i < n; i++)
+		if (!is_member_of_role_nosuper(DatumGetObjectId(roles[i]), s->reader))
+			svc_guard_refuse(rel, psprintf("Role with OID %u is none of the service's.",
+										   DatumGetObjectId(roles[i])));
+}
+
+/* Refuse a schema that the user could not make a service's. */
+static void
+check_restored_schema(Relation rel, const Service *s, Oid caller)
+{
+	Request		request = {.service = s->name, .schema = s->schema};
+	Oid			schema = get_namespace_oid(s->schema, true);
+
+	check_schema_free(s->schema);
+	check_schema_taken(&request);
+	if (!OidIsValid(schema))
+		svc_guard_refuse(rel, psprintf("Schema \"%s\" does not exist.", s->schema));
+	if (s->adopted_schema)
+		check_may_adopt_schema(caller, schema, s->schema);
+	else if (!service_owns_schema(s, schema))
+		svc_guard_refuse(rel, psprintf("Schema \"%s\" does not belong to role \"%s\".", s->schema,
+									   svc_role_name(s->owner)));
+}
+
+/* Refuse a name to which contracts were granted by services that are not the user's. */
+static void
+check_restored_name(Relation rel, const Service *s, Oid caller)
+{
+	List	   *services = service_strings(svc_sql("SELECT DISTINCT service FROM svc.consumer WHERE consumer = $1",
+												   sql_name(s->name)));
+	ListCell   *cell;
+
+	request_check_length(s->name, "service name");
+	foreach(cell, services)
+	{
+		Service    *other = service_lookup(lfirst(cell), true);
+
+		if (other && !svc_acts_for_role(caller, other->owner))
+			check_not_promised(s->name, caller);
+	}
+	check_contract_schema_free(s->name, s);
+}
+
+/*
+ * A database that is not the owner role's own was there before the service, as
+ * far as we can know: it is not closed to others, nor dropped with the service.
+ */
+static HeapTuple
+with_database_of(Relation rel, HeapTuple row, const Service *s)
+{
+	if (!service_form_is(s, "database") || s->adopted_database ||
+		object_ownercheck(DatabaseRelationId, MyDatabaseId, s->owner))
+		return row;
+	ereport(NOTICE,
+			(errmsg("service \"%s\" is restored as one that adopted its database", s->name),
+			 errdetail("The database does not belong to role \"%s\".", svc_role_name(s->owner))));
+	return svc_row_with(rel, row, "adopted_database", BoolGetDatum(true));
+}
+
+/*
+ * A service that a user restores.  He gets nothing that he has not, since
+ * nothing is done for it that its owner role could not do, until a superuser
+ * confirms it.
+ */
+static HeapTuple
+check_restored_service(Relation rel, HeapTuple row)
+{
+	Service    *s = service_of_row(row, RelationGetDescr(rel));
+	SqlScope	scope;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	check_restored_name(rel, s, scope.saved_user);
+	check_restored_roles(rel, s);
+	check_restored_adoption(rel, row, s);
+	if (s->schema)
+		check_restored_schema(rel, s, scope.saved_user);
+	svc_sql_end(&scope);
+	return svc_row_with(rel, with_database_of(rel, row, s), "confirmed", BoolGetDatum(false));
+}
+
+static const char *const service_key[] = {"service", NULL};
+
+static const GuardedTable service_table = {
+	.name = "service", .key = service_key,
+	.admit = admit_restored_service, .check = check_restored_service
+};
+
+/* What provisioning does when the library is loaded. */
+void
+ProvisionInit(void)
+{
+	svc_guard_register(&service_table);
+	DefineCustomStringVariable("svc_ownership.provision_extensions",
+							   "Extensions that svc.create_service may create as the bootstrap superuser.",
+							   "They are made so only where the caller may not create them.",
+							   &provision_extensions,
+							   "svc_ownership, \"uuid-ossp\", pgcrypto, citext, pg_trgm, postgis",
+							   PGC_SUSET, GUC_LIST_INPUT, check_name_list, NULL, NULL);
 }

@@ -28,6 +28,7 @@
 #include "funcapi.h"
 #include "nodes/parsenodes.h"
 #include "service/assign.h"
+#include "service/connection.h"
 #include "service/ownership.h"
 #include "service/right.h"
 #include "service/service.h"
@@ -114,6 +115,9 @@ typedef struct Right
 /* Memberships and default privileges that are missing, and settings */
 #define MISSING_OTHERS \
 	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step < 3 ORDER BY m.step, m.fix"
+
+#define MISSING_DEFAULTS \
+	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step = 2"
 
 #define MISSING_SETTINGS \
 	"SELECT m.fix FROM svc.missing_other m WHERE m.service = $1 AND m.step = 3 ORDER BY m.privilege DESC, m.fix"
@@ -243,8 +247,9 @@ run_rights(List *rights, bool grant)
 }
 
 /*
- * A schema that is not the service's is not ours to open.  USAGE on it is
- * granted where the caller could grant it himself.
+ * A schema that is not the service's is not ours to open, but for those of
+ * connected services.  USAGE on it is granted where the caller could grant it
+ * himself.
  */
 static bool
 may_open(const char *service, Oid schema, Oid caller)
@@ -253,6 +258,8 @@ may_open(const char *service, Oid schema, Oid caller)
 	Service    *claiming = name ? service_claiming_schema(name) : NULL;
 
 	if (claiming && strcmp(claiming->name, service) == 0 && service_owns_schema(claiming, schema))
+		return true;
+	if (name && connection_of_schema(name))
 		return true;
 	return name && OidIsValid(caller) &&
 		(object_ownercheck(NamespaceRelationId, schema, caller) ||
@@ -293,6 +300,32 @@ choose_joins(List *relations)
 }
 
 /*
+ * Of some rights those on objects that belong to a service's owner role: all
+ * that is granted for a service that only its own user says is one.
+ */
+static List *
+rights_on_own(List *rights, const Service *service)
+{
+	List	   *chosen = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rights)
+	{
+		Right	   *right = lfirst(cell);
+		List	   *objects = NIL;
+		ListCell   *object;
+
+		foreach(object, right->objects)
+			if (object_ownercheck(right->class_id, lfirst_oid(object), service->owner))
+				objects = lappend_oid(objects, lfirst_oid(object));
+		right->objects = objects;
+		if (objects != NIL)
+			chosen = lappend(chosen, right);
+	}
+	return chosen;
+}
+
+/*
  * Grant what is declared for a service and missing: on some relations and, for
  * their sake, the schemas they lie in, or, with NIL, everything.  On schemas
  * that are not the service's only what the caller may grant; InvalidOid:
@@ -303,14 +336,20 @@ int
 right_mend_for(const char *service, List *relations, Oid caller)
 {
 	SqlArg		args[2] = {sql_name(service), sql_oids(relations, OIDARRAYOID)};
+	Service    *s = service_lookup(service, true);
+	bool		confirmed = !s || s->confirmed; /* connections are made by superusers */
 	List	   *rights;
 	int			n;
 
 	choose_joins(relations);
 	rights = read_rights(RIGHTS(MISSING_RIGHTS), args, 2);
+	if (!confirmed)
+		rights = rights_on_own(rights, s);
 	n = run_rights(choose_rights(rights, service, caller, true), true);
 	if (relations != NIL)
 		return n;
+	if (!confirmed)
+		return n + svc_sql_do_each(MISSING_DEFAULTS, args, 1);
 	return n + svc_sql_do_each(MISSING_OTHERS, args, 1) + run_settings(MISSING_SETTINGS, args, 1);
 }
 
@@ -575,6 +614,21 @@ record_initial_rights(Oid role)
 }
 
 /*
+ * May an owner role read our catalog, with the rows of all services?  Not one
+ * that says itself that it is one, in a restore, where there are services of
+ * others.
+ */
+static bool
+may_read_catalog(Oid role)
+{
+	return svc_sql("SELECT 1 FROM svc.service s WHERE s.owner = $1 AND s.confirmed", sql_oid(role)) > 0 ||
+		svc_sql("SELECT 1 FROM svc.service s"
+				" WHERE s.owner IN (SELECT r.oid FROM pg_catalog.pg_roles r)"
+				"   AND NOT pg_catalog.pg_has_role($1, s.owner, 'USAGE')",
+				sql_oid(role)) == 0;
+}
+
+/*
  * Open or close our catalog to a service's owner role: its tables for
  * pg_dump, and the functions that change a service for calling them.  Nothing
  * is granted to a role that is gone, nor taken from it.
@@ -589,15 +643,17 @@ grant_catalog(Oid role, bool grant)
 {
 	const char *name = GetUserNameFromId(role, true);
 	SqlScope	scope;
-	SqlArg		args[2] = {sql_bool(grant), sql_name(name)};
+	SqlArg		args[3] = {sql_bool(grant), sql_name(name)};
 
 	svc_sql_begin(&scope, svc_extension_owner());
+	args[2] = sql_bool(!grant || may_read_catalog(role));
 	if (name)
 		svc_sql_do_each("SELECT pg_catalog.format(CASE WHEN $1 THEN 'GRANT %s ON %s %s TO %I'"
 					   "                              ELSE 'REVOKE %s ON %s %s FROM %I' END,"
 					   "                         o.privilege, o.keyword, pg_catalog.string_agg(o.name, ', '), $2)"
-					   "  FROM svc.owner_objects o GROUP BY o.privilege, o.keyword",
-					   args, 2);
+					   "  FROM svc.owner_objects o WHERE $3 OR o.privilege <> 'SELECT'"
+					   " GROUP BY o.privilege, o.keyword",
+					   args, 3);
 	record_initial_rights(role);
 	svc_sql_end(&scope);
 }

@@ -21,12 +21,17 @@ SELECT s.service, l.level, l.rank,
  CROSS JOIN (VALUES ('reader', 1), ('writer', 2), ('owner', 3)) l (level, rank);
 COMMENT ON VIEW svc.service_role IS 'The owner, writer and reader role of each service.';
 
--- The roles that are a service's own: these three, and the logins made for it
+-- The roles that are a service's own: these three, the logins made for it, those
+-- of its consumers elsewhere, and the one that reads services elsewhere for it
 CREATE VIEW svc.own_role (service, role) AS
 SELECT r.service, r.role FROM svc.service_role r
 UNION ALL
-SELECT m.service, m.role FROM svc.member m WHERE m.kind IN ('login', 'migrator');
-COMMENT ON VIEW svc.own_role IS 'The three roles of each service, and the logins that were made for it.';
+SELECT m.service, m.role FROM svc.member m WHERE m.kind IN ('login', 'migrator')
+UNION ALL
+SELECT k.service, k.login FROM svc.link k
+UNION ALL
+SELECT DISTINCT c.consumer, c.link FROM svc.connection c;
+COMMENT ON VIEW svc.own_role IS 'The three roles of each service, and the logins and links that were made for it.';
 
 -- The schemas of each service.  Others may have schemas of the same names: one
 -- counts only where it belongs to the service's owner role, or was adopted
@@ -53,10 +58,12 @@ SELECT svc.owner_of(c.oid), c.oid, CASE c.relkind WHEN 'S' THEN 'S' ELSE 'r' END
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
    AND c.relpersistence <> 't'
    AND svc.owner_of(c.oid) IS NOT NULL
-   AND NOT EXISTS (SELECT 1 FROM svc.service_schema x WHERE x.schema = c.relnamespace AND x.contract);
+   AND NOT EXISTS (SELECT 1 FROM svc.service_schema x WHERE x.schema = c.relnamespace AND x.contract)
+   AND NOT EXISTS (SELECT 1 FROM svc.connection_schema x WHERE x.schema = c.relnamespace);
 COMMENT ON VIEW svc.service_relation IS 'Relations of services, without those of contract schemas.';
 
--- Who may read which contract: the service's readers, and its consumers' roles
+-- Who may read which contract: the service's readers, its consumers' roles, and
+-- the logins of consumers in other databases
 CREATE VIEW svc.contract_reader (service, entity, role) AS
 SELECT e.service, e.entity, r.role
   FROM svc.entity e
@@ -65,8 +72,23 @@ UNION
 SELECT e.service, e.entity, r.role
   FROM svc.entity e
   JOIN svc.consumer c ON c.service = e.service AND (c.entity IS NULL OR c.entity = e.entity)
-  JOIN svc.service_role r ON r.service = c.consumer;
+  JOIN svc.service_role r ON r.service = c.consumer
+UNION
+SELECT e.service, e.entity, k.login
+  FROM svc.entity e
+  JOIN svc.consumer c ON c.service = e.service AND (c.entity IS NULL OR c.entity = e.entity)
+  JOIN svc.link k ON k.service = c.service AND k.consumer = c.consumer AND k.left_at IS NULL;
 COMMENT ON VIEW svc.contract_reader IS 'The roles that may read each entity of a contract.';
+
+-- And who may read what connected services publish: the readers of those that
+-- were granted it
+CREATE VIEW svc.remote_reader (service, consumer, view, role) AS
+SELECT e.service, c.consumer, v.oid, r.role
+  FROM svc.remote_entity e
+  JOIN pg_catalog.pg_class v ON v.oid = e.view
+ CROSS JOIN LATERAL pg_catalog.unnest(e.consumers) c (consumer)
+  JOIN svc.service_role r ON r.service = c.consumer AND r.level = 'reader';
+COMMENT ON VIEW svc.remote_reader IS 'The roles that may read each entity of a connected service.';
 
 -- Everything that is declared, and the relation for whose sake it is, NULL for a
 -- service's own schemas.  So what concerns some relations is found from them; a
@@ -97,10 +119,22 @@ SELECT o.service, 'pg_catalog.pg_database'::pg_catalog.regclass, d.oid, o.role, 
  WHERE o.level = 'reader'
    AND EXISTS (SELECT 1 FROM svc.service s WHERE s.form = 'database')
 UNION ALL
+SELECT k.service, 'pg_catalog.pg_database'::pg_catalog.regclass, d.oid, k.login, 'CONNECT', NULL::pg_catalog.oid
+  FROM svc.link k
+  JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database()
+ WHERE k.left_at IS NULL
+UNION ALL
 SELECT r.service, 'pg_catalog.pg_namespace'::pg_catalog.regclass, x.schema, r.role, 'USAGE', e.view::pg_catalog.oid
   FROM svc.contract_reader r
   JOIN svc.entity e ON e.service = r.service AND e.entity = r.entity
-  JOIN svc.service_schema x ON x.service = r.service AND x.contract;
+  JOIN svc.service_schema x ON x.service = r.service AND x.contract
+UNION ALL
+SELECT r.consumer, 'pg_catalog.pg_class'::pg_catalog.regclass, r.view, r.role, 'SELECT', r.view
+  FROM svc.remote_reader r
+UNION ALL
+SELECT r.consumer, 'pg_catalog.pg_namespace'::pg_catalog.regclass, v.relnamespace, r.role, 'USAGE', r.view
+  FROM svc.remote_reader r
+  JOIN pg_catalog.pg_class v ON v.oid = r.view;
 COMMENT ON VIEW svc.expected_right IS 'Rights on the database, schemas and relations that services'' roles should have.';
 
 -- The access control lists of the database, schemas, relations, columns and
@@ -175,18 +209,25 @@ COMMENT ON VIEW svc.missing_right IS 'Rights that are declared and were not gran
 
 -- What a role was declared is allowed to the roles above it, too
 CREATE VIEW svc.allowed_right (class_id, object_id, role, privilege) AS
-SELECT DISTINCT e.class_id, e.object_id, higher.role, e.privilege
+SELECT DISTINCT e.class_id, e.object_id, coalesce(higher.role, e.role), e.privilege
   FROM svc.expected_right e
-  JOIN svc.service_role lower ON lower.role = e.role
-  JOIN svc.service_role higher ON higher.service = lower.service AND higher.rank >= lower.rank;
+  LEFT JOIN svc.service_role lower ON lower.role = e.role
+  LEFT JOIN svc.service_role higher ON higher.service = lower.service AND higher.rank >= lower.rank;
 COMMENT ON VIEW svc.allowed_right IS 'Rights that services'' roles may hold: what is declared, for the role and those above it.';
 
--- What the roles of services hold on relations and schemas, wherever that is
+-- What the roles of services hold on relations and schemas, wherever that is; a
+-- consumer elsewhere has its login
 CREATE VIEW svc.held_right (service, class_id, object_id, role, privilege, adopted) AS
-SELECT r.service, g.class_id, g.object_id, r.role, g.privilege, r.role = ANY (s.adopted_roles)
+SELECT r.service, g.class_id, g.object_id, r.role, g.privilege, r.role = ANY (s.adopted_roles) OR NOT s.confirmed
   FROM svc.granted_right g
   JOIN svc.service_role r ON r.role = g.grantee
   JOIN svc.service s ON s.service = r.service
+ WHERE g.column_id = 0
+   AND g.class_id IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_namespace'::pg_catalog.regclass)
+UNION ALL
+SELECT k.consumer, g.class_id, g.object_id, k.login, g.privilege, false
+  FROM svc.granted_right g
+  JOIN svc.link k ON k.login = g.grantee
  WHERE g.column_id = 0
    AND g.class_id IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_namespace'::pg_catalog.regclass);
 COMMENT ON VIEW svc.held_right IS 'Rights on relations and schemas that were granted to services'' own roles.';
@@ -221,6 +262,20 @@ SELECT o.service, g.class_id, g.object_id, 0, g.grantee, g.privilege, g.grantabl
    AND g.privilege <> 'TEMPORARY'
    AND g.grantee <> s.owner
    AND r.rolsuper IS NOT TRUE
+   AND (a.role IS NULL OR g.grantable)
+UNION ALL
+-- what a connected service publishes counts as its first consumer's
+SELECT n.consumer, g.class_id, g.object_id, g.column_id, g.grantee, g.privilege, g.grantable, a.role IS NOT NULL
+  FROM svc.granted_right g
+  JOIN svc.connection_schema x ON x.schema = g.schema
+  JOIN (SELECT c.service, pg_catalog.min(c.consumer::text)::name FROM svc.connection c GROUP BY c.service) n (service, consumer)
+    ON n.service = x.service
+  LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee
+  LEFT JOIN svc.allowed_right a
+    ON a.class_id = g.class_id AND a.object_id = g.object_id
+   AND a.role = g.grantee AND a.privilege = g.privilege
+ WHERE r.rolsuper IS NOT TRUE
+   AND NOT EXISTS (SELECT 1 FROM svc.connection c WHERE c.service = x.service AND c.link = g.grantee)
    AND (a.role IS NULL OR g.grantable);
 COMMENT ON VIEW svc.extra_right IS 'Rights in the schemas of services, and on the database of one, that nobody declared.';
 
@@ -278,6 +333,10 @@ WITH RECURSIVE circle (service, role) AS (
     SELECT r.service, r.role FROM svc.service_role r
     UNION
     SELECT m.service, m.role FROM svc.member m
+    UNION
+    SELECT k.service, k.login FROM svc.link k
+    UNION
+    SELECT c.consumer, c.link FROM svc.connection c
 ), allowed (group_role, role) AS (
     SELECT e.group_role, e.role FROM svc.expected_membership e
     UNION
@@ -519,7 +578,7 @@ COMMENT ON FUNCTION svc.check_grants() IS
 CREATE VIEW svc.owner_objects (class_id, object_id, privilege, keyword, name) AS
 SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 'SELECT', 'TABLE', pg_catalog.format('svc.%I', c.relname)
   FROM pg_catalog.pg_class c
- WHERE c.relnamespace = 'svc'::pg_catalog.regnamespace AND c.relkind = 'r'
+ WHERE c.relnamespace = 'svc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname <> 'pending'
 UNION ALL
 SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'EXECUTE', 'ROUTINE', p.oid::pg_catalog.regprocedure::text
   FROM pg_catalog.pg_proc p

@@ -18,6 +18,7 @@
 #include "executor/spi.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_node.h"
+#include "service/restore.h"
 #include "service/right.h"
 #include "service/role.h"
 #include "service/service.h"
@@ -240,14 +241,19 @@ check_not_of_another(const Service *service, Oid role, Oid caller)
 				 errhint("svc.grant_contract lets a service read what another one publishes; a superuser can grant more.")));
 }
 
+/* The group role of a level. */
+static Oid
+group_of_level(const Service *service, const char *level)
+{
+	return strcmp(level, "owner") == 0 ? service->owner :
+		strcmp(level, "writer") == 0 ? service->writer : service->reader;
+}
+
 /* Refuse a level whose role was dropped: there is nothing to grant. */
 static void
 check_group_exists(const Service *service, const char *level)
 {
-	Oid			group = strcmp(level, "owner") == 0 ? service->owner :
-		strcmp(level, "writer") == 0 ? service->writer : service->reader;
-
-	if (!GetUserNameFromId(group, true))
+	if (!GetUserNameFromId(group_of_level(service, level), true))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("the %s role of service \"%s\" does not exist", level, service->name),
@@ -271,6 +277,7 @@ svc_grant_role(PG_FUNCTION_ARGS)
 	role = get_role_oid(svc_arg_name(fcinfo, 1, "role"), false);
 	level = svc_arg_text(fcinfo, 2, "level");
 	role_check_level(level, "level");
+	service_check_confirmed(service);
 	check_not_group(service, role);
 	check_group_exists(service, level);
 	if (strcmp(level, "owner") == 0 && !svc_may_administer_role(GetUserId(), service->owner))
@@ -300,6 +307,7 @@ svc_revoke_role(PG_FUNCTION_ARGS)
 	svc_check_writable("svc.revoke_role()");
 	service = service_arg(fcinfo, 0);
 	role = get_role_oid(svc_arg_name(fcinfo, 1, "role"), false);
+	service_check_confirmed(service);
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	reset_settings(service, role);
@@ -314,6 +322,64 @@ svc_revoke_role(PG_FUNCTION_ARGS)
 	right_mend_for(service->name, NIL, scope.saved_user);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
+}
+
+/* Is it a role as svc.create_service makes logins: one that may log in, and nothing else? */
+static bool
+is_plain_login(Oid role)
+{
+	return svc_sql("SELECT 1 FROM pg_catalog.pg_roles WHERE oid = $1 AND rolcanlogin"
+				   "   AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)",
+				   sql_oid(role)) > 0;
+}
+
+/*
+ * A member that a user restores: the role must be one by the server's own
+ * account.  A login, whose settings are ours to change, it becomes only with
+ * the service: a superuser confirms both.
+ */
+static HeapTuple
+check_restored_member(Relation rel, HeapTuple row)
+{
+	Service    *service = restore_service(rel, row);
+	Oid			role = svc_row_oid(rel, row, "role");
+	char	   *level = svc_row_text(rel, row, "level");
+	char	   *kind = svc_row_text(rel, row, "kind");
+	bool		declared_only;
+	SqlScope	scope;
+
+	role_check_level(level, "level");
+	if (!GetUserNameFromId(role, true))
+		svc_guard_refuse(rel, psprintf("There is no role with OID %u.", role));
+	check_not_group(service, role);
+	if (!is_member_of_role_nosuper(role, group_of_level(service, level)))
+		svc_guard_refuse(rel, psprintf("Role \"%s\" is not a member of the %s role of service \"%s\".",
+									   svc_role_name(role), level, service->name));
+	svc_sql_begin(&scope, svc_extension_owner());
+	check_not_of_another(service, role, scope.saved_user);
+	declared_only = service->confirmed || !is_plain_login(role);
+	svc_sql_end(&scope);
+	if (!declared_only || strcmp(kind, "granted") == 0 || strcmp(kind, "creator") == 0)
+		return row;
+	ereport(NOTICE,
+			(errmsg("role \"%s\" is restored as a member of service \"%s\" like any other",
+					svc_role_name(role), service->name),
+			 errdetail("It was a %s that the service has settings for.", kind)));
+	return svc_row_with(rel, row, "kind", CStringGetTextDatum("granted"));
+}
+
+static const char *const member_key[] = {"service", "role", NULL};
+
+static const GuardedTable member_table = {
+	.name = "member", .key = member_key,
+	.admit = restore_admit, .check = check_restored_member
+};
+
+/* What roles do when the library is loaded. */
+void
+RoleInit(void)
+{
+	svc_guard_register(&member_table);
 }
 
 /*

@@ -15,6 +15,8 @@ typedef struct RoleMaker
 	List	   *adopted;		/* OIDs of those that were */
 } RoleMaker;
 
+extern void RoleInit(void);
+
 extern Oid	role_check_new(RoleMaker *maker, const char *name);
 extern Oid	role_make(RoleMaker *maker, const char *name, const char *options);
 extern bool role_was_adopted(const RoleMaker *maker, Oid role);

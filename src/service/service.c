@@ -21,10 +21,13 @@
 #include "service/database.h"
 #include "service/ownership.h"
 #include "service/place.h"
+#include "service/producer.h"
 #include "service/provision.h"
 #include "service/right.h"
+#include "service/role.h"
 #include "service/service.h"
 #include "service/status.h"
+#include "service/store.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -46,7 +49,8 @@ enum
 	COL_ADOPTED_SCHEMA,
 	COL_ADOPTED_ROLES,
 	COL_CREATED_AT,
-	COL_ADOPTED_DATABASE
+	COL_ADOPTED_DATABASE,
+	COL_CONFIRMED
 };
 
 #define CONTRACT_SUFFIX "_api"
@@ -62,8 +66,11 @@ ServiceInit(void)
 	ProvisionInit();
 	PlaceInit();
 	DatabaseInit();
+	ProducerInit();
 	RightInit();
+	RoleInit();
 	StatusInit();
+	StoreInit();
 	ContractInit();
 }
 
@@ -88,8 +95,8 @@ role_column(HeapTuple tuple, TupleDesc desc, int column)
 }
 
 /* Make a Service from its catalog row. */
-static Service *
-read_service(HeapTuple tuple, TupleDesc desc)
+Service *
+service_of_row(HeapTuple tuple, TupleDesc desc)
 {
 	Service    *service = palloc(sizeof(Service));
 	bool		isnull;
@@ -102,6 +109,7 @@ read_service(HeapTuple tuple, TupleDesc desc)
 	service->reader = role_column(tuple, desc, COL_READER);
 	service->adopted_schema = DatumGetBool(heap_getattr(tuple, COL_ADOPTED_SCHEMA, desc, &isnull));
 	service->adopted_database = DatumGetBool(heap_getattr(tuple, COL_ADOPTED_DATABASE, desc, &isnull));
+	service->confirmed = DatumGetBool(heap_getattr(tuple, COL_CONFIRMED, desc, &isnull));
 	return service;
 }
 
@@ -129,7 +137,7 @@ scan_services(const char *index, AttrNumber column, const char *key)
 	}
 	scan = systable_beginscan(rel, svc_catalog_relation(index), true, NULL, key ? 1 : 0, &scankey);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		services = lappend(services, read_service(tuple, RelationGetDescr(rel)));
+		services = lappend(services, service_of_row(tuple, RelationGetDescr(rel)));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return services;
@@ -266,6 +274,22 @@ svc_check_service_owner(const char *name)
 	return service;
 }
 
+/*
+ * Refuse what a service's owner could not do by himself, where a row says that
+ * he owns it which he brought himself: in a restore, which no superuser has
+ * confirmed.
+ */
+void
+service_check_confirmed(const Service *service)
+{
+	if (!service->confirmed && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("service \"%s\" is not confirmed", service->name),
+				 errdetail("It was restored by a role that is no superuser, so nothing is done for it that its owner role could not do."),
+				 errhint("A superuser confirms it: SELECT svc.repair_settings().")));
+}
+
 /* The service that an argument names, which the caller must own. */
 Service *
 service_arg(FunctionCallInfo fcinfo, int i)
@@ -293,6 +317,18 @@ service_strings(uint64 rows)
 	for (uint64 row = 0; row < rows; row++)
 		strings = lappend(strings, svc_sql_value(row, 1));
 	return strings;
+}
+
+/* Is the string in the list? */
+bool
+service_mentions(List *strings, const char *string)
+{
+	ListCell   *cell;
+
+	foreach(cell, strings)
+		if (strcmp(lfirst(cell), string) == 0)
+			return true;
+	return false;
 }
 
 /* Strings in one line. */

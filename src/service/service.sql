@@ -17,10 +17,12 @@ CREATE TABLE svc.service (
     adopted_roles  regrole[] NOT NULL DEFAULT '{}',
     created_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
     adopted_database boolean NOT NULL DEFAULT false,
+    confirmed        boolean NOT NULL DEFAULT true,
     CONSTRAINT service_schema_check CHECK ((form = 'logical') = (schema IS NULL)),
     CONSTRAINT service_name_check CHECK (pg_catalog.octet_length(service::text) BETWEEN 1 AND 56)
 );
-COMMENT ON TABLE svc.service IS 'Catalog: one row a service of this database. Read svc.services.';
+COMMENT ON TABLE svc.service IS
+'Catalog: one row a service of this database; not confirmed: its own user restored it, and nothing is done for it that its owner role could not do. Read svc.services.';
 
 CREATE TABLE svc.member (
     service name NOT NULL,
@@ -60,14 +62,31 @@ CREATE TABLE svc.provisioning (
 COMMENT ON TABLE svc.provisioning IS
 'Catalog: services in databases of their own that are being made or dropped from this database; step is written before it is tried. A row that stays is shown by svc.status(). Not in dumps.';
 
--- Only our own functions and superusers write these tables; a change of who
--- owns what reaches every session's map; an owner role may use the catalog.
--- A dump holds the rows of the services that whoever dumps is an owner of.
+CREATE TABLE svc.pending (
+    role     regrole NOT NULL,
+    service  name NOT NULL,
+    relation name NOT NULL,
+    content  text[] NOT NULL
+);
+CREATE INDEX pending_service_idx ON svc.pending (service);
+COMMENT ON TABLE svc.pending IS
+'Catalog: rows that a role restored before the service that they are about; they get in when the same role restores the service.';
+CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.pending
+    FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.pending
+    FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.pending ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
+
+-- Only our own functions and superusers write these tables, but for rows of a
+-- restore that give nobody anything (core/guard.c); a change of who owns what
+-- reaches every session's map; an owner role may use the catalog.  A dump holds
+-- the rows of the services that whoever dumps is an owner of.
 
 CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.service
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.service
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.service ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON svc.service
     FOR EACH STATEMENT EXECUTE FUNCTION svc.catalog_changed();
 SELECT pg_catalog.pg_extension_config_dump('svc.service', 'WHERE pg_catalog.pg_has_role(owner, ''MEMBER'') AND owner IN (SELECT r.oid FROM pg_catalog.pg_roles r)');
@@ -75,29 +94,37 @@ CREATE TRIGGER owner_changed AFTER INSERT OR UPDATE OF owner OR DELETE ON svc.se
     FOR EACH ROW EXECUTE FUNCTION svc.service_changed();
 CREATE TRIGGER name_changed AFTER UPDATE OF service ON svc.service
     FOR EACH ROW WHEN (OLD.service <> NEW.service) EXECUTE FUNCTION svc.service_cascade();
+CREATE TRIGGER came AFTER INSERT ON svc.service
+    FOR EACH ROW EXECUTE FUNCTION svc.service_cascade();
 CREATE TRIGGER went AFTER DELETE ON svc.service
     FOR EACH ROW EXECUTE FUNCTION svc.service_cascade();
 CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.member
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.member
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.member ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 SELECT pg_catalog.pg_extension_config_dump('svc.member', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER'')) AND role IN (SELECT r.oid FROM pg_catalog.pg_roles r)');
 CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.assignment
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.assignment
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.assignment ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON svc.assignment
     FOR EACH STATEMENT EXECUTE FUNCTION svc.catalog_changed();
-SELECT pg_catalog.pg_extension_config_dump('svc.assignment', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER'')) AND relation IN (SELECT c.oid FROM pg_catalog.pg_class c)');
+SELECT pg_catalog.pg_extension_config_dump('svc.assignment', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER'')) AND relation IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE pg_catalog.pg_has_role(c.relowner, ''MEMBER''))');
 CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.provisioning
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.provisioning
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.provisioning ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.store
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.store
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.store ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 SELECT pg_catalog.pg_extension_config_dump('svc.store', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER''))');
+
+GRANT INSERT ON svc.service, svc.member, svc.assignment, svc.store TO PUBLIC;
 
 -- Functions for everybody
 
@@ -144,9 +171,16 @@ SELECT s.service, s.form, pg_catalog.current_database() AS database, s.schema,
 UNION ALL
 SELECT d.service, 'database', d.database, NULL, NULL, NULL, NULL, NULL, NULL
   FROM svc.service_database d
- WHERE d.database <> pg_catalog.current_database();
+ WHERE d.database <> pg_catalog.current_database()
+   AND NOT EXISTS (SELECT 1 FROM svc.connection c WHERE c.service = d.service)
+UNION ALL
+SELECT c.service, 'remote', pg_catalog.min(coalesce(c.database::text, o.option_value))::name, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM svc.connection c
+  LEFT JOIN pg_catalog.pg_foreign_server f ON f.srvname = c.server
+  LEFT JOIN LATERAL pg_catalog.pg_options_to_table(f.srvoptions) o ON o.option_name = 'dbname'
+ GROUP BY c.service;
 COMMENT ON VIEW svc.services IS
-'The services of this database: form (database, schema, logical), place, roles, team; and the services that have other databases of the cluster, of which only the database is known here.';
+'The services of this database: form (database, schema, logical), place, roles, team; those that it is connected to (remote); and the services that have other databases of the cluster, of which only the database is known here.';
 
 CREATE VIEW svc.tables WITH (security_barrier) AS
 SELECT svc.owner_of(c.oid) AS service, c.oid::pg_catalog.regclass AS relation, svc.how_owned(c.oid) AS how
@@ -240,7 +274,7 @@ COMMENT ON FUNCTION svc.drop_store(name, name) IS
 CREATE FUNCTION svc.repair_settings() RETURNS int
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_repair_settings';
 COMMENT ON FUNCTION svc.repair_settings() IS
-'Sets again what this database and its services'' roles in it had as settings, and a dump of one database does not carry (pg_dump without -C, a restore under another name, CREATE DATABASE ... TEMPLATE); closes the database of a service to PUBLIC again. Returns how many statements that took; 0: nothing was missing.
+'Sets again what this database and its services'' roles in it had as settings, and a dump of one database does not carry (pg_dump without -C, a restore under another name, CREATE DATABASE ... TEMPLATE); closes the database of a service to PUBLIC again; confirms services that their own users restored. Returns how many statements that took; 0: nothing was missing.
 Errors: 42501 not a superuser.';
 
 REVOKE EXECUTE ON FUNCTION svc.repair_settings, svc.create_service, svc.alter_service, svc.drop_service,

@@ -111,6 +111,7 @@ svc_status(PG_FUNCTION_ARGS)
 				   "SELECT s.item, s.state, s.detail, s.hint FROM ("
 				   "  SELECT * FROM svc.event_trigger_status"
 				   "  UNION ALL SELECT * FROM svc.service_status"
+				   "  UNION ALL SELECT * FROM svc.connection_status"
 				   "  UNION ALL SELECT * FROM svc.upkeep_status) s"
 				   " WHERE s.owner IS NULL OR pg_catalog.pg_has_role($1, s.owner, 'MEMBER')"
 				   " ORDER BY s.rank, s.item, s.state, s.detail",

@@ -8,6 +8,11 @@ SELECT s.service, 'error', pg_catalog.format('its %s role was dropped', r.level)
   JOIN svc.service_role r ON r.service = s.service
  WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles p WHERE p.oid = r.role)
 UNION ALL
+SELECT s.service, 'warning', 'it was restored by its own user, and no superuser has confirmed it',
+       'As a superuser: SELECT svc.repair_settings()'
+  FROM svc.service s
+ WHERE NOT s.confirmed
+UNION ALL
 SELECT s.service, 'warning',
        pg_catalog.format('its owner role %I lacks rights on %s tables and functions of the extension', r.rolname, pg_catalog.count(*)),
        pg_catalog.format('UPDATE svc.service SET owner = owner WHERE service = %L', s.service)
@@ -78,6 +83,50 @@ SELECT 2, 'service ' || p.service, 'warning',
        NULL::pg_catalog.oid
   FROM svc.provisioning p;
 COMMENT ON VIEW svc.service_status IS 'The services'' rows of svc.status().';
+
+-- What can be seen of connections without opening one
+CREATE VIEW svc.connection_problem (service, consumer, detail) AS
+SELECT c.service, c.consumer, 'its link was dropped'
+  FROM svc.connection c
+ WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles r WHERE r.oid = c.link)
+UNION ALL
+SELECT c.service, c.consumer, pg_catalog.format('its server %I does not exist', c.server)
+  FROM svc.connection c
+ WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_foreign_server f WHERE f.srvname = c.server)
+UNION ALL
+SELECT c.service, c.consumer, pg_catalog.format('its link %I has no user mapping', r.rolname)
+  FROM svc.connection c
+  JOIN pg_catalog.pg_roles r ON r.oid = c.link
+  JOIN pg_catalog.pg_foreign_server f ON f.srvname = c.server
+ WHERE c.login IS NOT NULL
+   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_user_mapping m WHERE m.umserver = f.oid AND m.umuser IN (r.oid, 0))
+UNION ALL
+SELECT c.service, c.consumer, pg_catalog.format('its database %I does not exist', c.database)
+  FROM svc.connection c
+ WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_database d WHERE d.datname = c.database)
+   AND c.database IS NOT NULL
+UNION ALL
+SELECT c.service, c.consumer, pg_catalog.format('the view or foreign table of entity %I is gone', e.entity)
+  FROM svc.connection c
+  JOIN svc.remote_entity e ON e.service = c.service AND c.consumer = ANY (e.consumers)
+ WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class v WHERE v.oid = e.view)
+    OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class t WHERE t.oid = e.relation);
+COMMENT ON VIEW svc.connection_problem IS 'What is wrong with each connection, as far as can be seen from here.';
+
+CREATE VIEW svc.connection_status (rank, item, state, detail, hint, owner) AS
+SELECT 2, pg_catalog.format('connection %s of %s', c.service, c.consumer),
+       CASE WHEN p.detail IS NULL THEN 'ok' ELSE 'error' END,
+       coalesce(p.detail, pg_catalog.format('%s entities through server %I',
+                                            (SELECT pg_catalog.count(*) FROM svc.remote_entity e
+                                              WHERE e.service = c.service AND c.consumer = ANY (e.consumers)),
+                                            c.server)),
+       CASE WHEN p.detail IS NULL THEN NULL
+            ELSE 'svc.refresh_contract makes views again; else svc.disconnect, and svc.connect again.' END,
+       s.owner::pg_catalog.oid
+  FROM svc.connection c
+  LEFT JOIN svc.service s ON s.service = c.consumer
+  LEFT JOIN svc.connection_problem p ON p.service = c.service AND p.consumer = c.consumer;
+COMMENT ON VIEW svc.connection_status IS 'The connections'' rows of svc.status().';
 
 CREATE VIEW svc.event_trigger_status (rank, item, state, detail, hint, owner) AS
 SELECT 1, 'event trigger ' || w.name,

@@ -6,7 +6,9 @@
 #include "core/args.h"
 #include "core/extension.h"
 #include "core/sql.h"
+#include "service/restore.h"
 #include "service/service.h"
+#include "service/store.h"
 
 SVC_FUNCTION(svc_add_store);
 SVC_FUNCTION(svc_drop_store);
@@ -99,4 +101,29 @@ svc_drop_store(PG_FUNCTION_ARGS)
 				 errhint("SELECT * FROM svc.stores lists them.")));
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
+}
+
+/* A store that a user restores: nothing is ever done about it, but it must not hold a password. */
+static HeapTuple
+check_restored_store(Relation rel, HeapTuple row)
+{
+	char	   *uri = svc_row_text(rel, row, "uri");
+
+	if (uri)
+		check_no_password(uri);
+	return row;
+}
+
+static const char *const store_key[] = {"service", "store", NULL};
+
+static const GuardedTable store_table = {
+	.name = "store", .key = store_key,
+	.admit = restore_admit, .check = check_restored_store
+};
+
+/* What stores do when the library is loaded. */
+void
+StoreInit(void)
+{
+	svc_guard_register(&store_table);
 }

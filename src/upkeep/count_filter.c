@@ -117,6 +117,13 @@ count_filter_parse(Relation rel, const char *filter, Oid owner)
 	return expand_generated_columns_in_expr(condition, rel, 1);
 }
 
+/* Refuse a filter that is to be kept as it is, and that nobody could have declared. */
+void
+count_filter_check(Relation source, const char *filter)
+{
+	check_filter(count_filter_parse(source, filter, source->rd_rel->relowner));
+}
+
 /* A filter that is kept, after a column of its source was renamed. */
 char *
 count_filter_rename(Relation source, const char *filter, const char *before, const char *after)

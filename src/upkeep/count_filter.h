@@ -9,6 +9,7 @@
 #include "utils/rel.h"
 
 extern char *count_filter_declare(Relation source, const char *filter, ArrayType **columns);
+extern void count_filter_check(Relation source, const char *filter);
 extern Node *count_filter_parse(Relation rel, const char *filter, Oid owner);
 extern char *count_filter_rename(Relation source, const char *filter,
 								 const char *before, const char *after);

@@ -86,6 +86,9 @@ extern List *counter_lock_family(Oid relation, LOCKMODE lockmode);
 extern void counter_make_triggers(SqlScope *scope, Oid relation);
 extern uint64 counter_recount(CounterRow *row);
 
+/* keep_count.c */
+extern void KeepCountInit(void);
+
 /* counter_follow.c; would also serve others in core/ddl.c */
 
 /* delta.c: differences, collected by key and then applied in one order */

@@ -419,5 +419,6 @@ void
 CounterInit(void)
 {
 	CountTriggerInit();
+	KeepCountInit();
 	svc_register_ddl_handler(&counter_ddl);
 }

@@ -9,6 +9,7 @@
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/extension.h"
+#include "core/guard.h"
 #include "core/relation.h"
 #include "core/sql.h"
 #include "upkeep/count_filter.h"
@@ -281,6 +282,57 @@ svc_keep_count(PG_FUNCTION_ARGS)
 	relation_close(target, NoLock);
 	relation_close(source, NoLock);
 	PG_RETURN_VOID();
+}
+
+/*
+ * A counter that a user restores: of tables that are both his, and not with a
+ * superuser's rights.  Indexes come later in a restore, so whether the target's
+ * key is one is not asked.
+ */
+static HeapTuple
+check_restored_counter(Relation rel, HeapTuple row)
+{
+	Oid			source_id = svc_row_oid(rel, row, "source");
+	char	   *filter = svc_row_text(rel, row, "filter");
+	Relation	source;
+	Relation	target;
+
+	svc_guard_check_relation(rel, source_id);
+	source = relation_open(source_id, AccessShareLock);
+	target = relation_open(svc_row_oid(rel, row, "target"), AccessShareLock);
+	check_table(source, "source");
+	check_table(target, "target");
+	check_target_owner(target);
+	(void) svc_column_number(source, svc_row_name(rel, row, "source_key"));
+	(void) svc_column_number(target, svc_row_name(rel, row, "target_key"));
+	check_counter_column(target, svc_row_name(rel, row, "counter"));
+	if (filter)
+		count_filter_check(source, filter);
+	relation_close(target, AccessShareLock);
+	relation_close(source, AccessShareLock);
+	return svc_row_with(rel, row, "as_superuser", BoolGetDatum(false));
+}
+
+/* May the user bring rows about a counter?  The target's owner may. */
+static bool
+admit_restored_counter(Relation rel, HeapTuple row)
+{
+	svc_guard_check_relation(rel, svc_row_oid(rel, row, "target"));
+	return true;
+}
+
+static const char *const counter_key[] = {"target", "counter", NULL};
+
+static const GuardedTable counter_table = {
+	.name = "counter", .key = counter_key,
+	.admit = admit_restored_counter, .check = check_restored_counter
+};
+
+/* What declaring counters does when the library is loaded. */
+void
+KeepCountInit(void)
+{
+	svc_guard_register(&counter_table);
 }
 
 /*

@@ -19,6 +19,7 @@
 #include "core/args.h"
 #include "core/ddl.h"
 #include "core/extension.h"
+#include "core/guard.h"
 #include "core/protect.h"
 #include "core/relation.h"
 #include "core/sql.h"
@@ -53,9 +54,9 @@ typedef struct Retention
 	uint64		deleted;
 } Retention;
 
-/* Refuse a column that says no age, or by which the oldest rows are not found. */
-static void
-check_age_column(Relation rel, const char *column)
+/* Refuse a column that says no age; returns its number. */
+static AttrNumber
+check_age_type(Relation rel, const char *column)
 {
 	AttrNumber	number = svc_column_number(rel, column);
 	Oid			type = TupleDescAttr(RelationGetDescr(rel), number - 1)->atttypid;
@@ -67,7 +68,14 @@ check_age_column(Relation rel, const char *column)
 						RelationGetRelationName(rel)),
 				 errdetail("It is of type %s; an age column is timestamptz, timestamp or date.",
 						   format_type_be(type))));
-	if (!svc_has_index_on(rel, number))
+	return number;
+}
+
+/* Refuse a column that says no age, or by which the oldest rows are not found. */
+static void
+check_age_column(Relation rel, const char *column)
+{
+	if (!svc_has_index_on(rel, check_age_type(rel, column)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("no index begins with column \"%s\" of relation \"%s\"", column,
@@ -77,9 +85,9 @@ check_age_column(Relation rel, const char *column)
 						 quote_identifier(column))));
 }
 
-/* Refuse tables whose rows are not ours to delete. */
+/* Refuse what is no table whose rows could be kept for a while. */
 static void
-check_kept_table(Relation rel)
+check_kind(Relation rel)
 {
 	char		relkind = rel->rd_rel->relkind;
 
@@ -91,6 +99,13 @@ check_kept_table(Relation rel)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("\"%s\" is a temporary table", RelationGetRelationName(rel))));
+}
+
+/* Refuse tables whose rows are not ours to delete. */
+static void
+check_kept_table(Relation rel)
+{
+	check_kind(rel);
 	svc_check_relation_owner(RelationGetRelid(rel));
 }
 
@@ -105,18 +120,11 @@ is_too_long(const Interval *keep)
 }
 
 /* Refuse an interval that is no time to keep something. */
-static Datum
-keep_arg(FunctionCallInfo fcinfo, int i)
+static void
+check_keep(Interval *keep)
 {
-	Interval   *keep;
 	Interval	zero = {0};
 
-	if (PG_ARGISNULL(i))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "keep"),
-				 errhint("svc.drop_retention keeps all rows.")));
-	keep = PG_GETARG_INTERVAL_P(i);
 	if (DatumGetBool(DirectFunctionCall2(interval_lt, IntervalPGetDatum(keep),
 										 IntervalPGetDatum(&zero))) ||
 		svc_interval_is_infinite(keep))
@@ -128,7 +136,20 @@ keep_arg(FunctionCallInfo fcinfo, int i)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" must be at most %d years", "keep", MAX_KEEP_YEARS),
 				 errhint("svc.drop_retention keeps all rows.")));
-	return IntervalPGetDatum(keep);
+}
+
+/* The argument that says for how long rows are kept. */
+static Datum
+keep_arg(FunctionCallInfo fcinfo, int i)
+{
+
+	if (PG_ARGISNULL(i))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", "keep"),
+				 errhint("svc.drop_retention keeps all rows.")));
+	check_keep(PG_GETARG_INTERVAL_P(i));
+	return IntervalPGetDatum(PG_GETARG_INTERVAL_P(i));
 }
 
 /*
@@ -438,9 +459,30 @@ static const DdlHandler retention_ddl = {
 	.follow_dropped = follow_dropped
 };
 
+/* A retention that a user restores.  Indexes come later, so none is asked for. */
+static HeapTuple
+check_restored(Relation rel, HeapTuple row)
+{
+	Relation	table = relation_open(svc_row_oid(rel, row, "relation"), AccessShareLock);
+
+	check_kind(table);
+	(void) check_age_type(table, svc_row_name(rel, row, "age_column"));
+	check_keep(DatumGetIntervalP(svc_row_value(rel, row, "keep")));
+	relation_close(table, AccessShareLock);
+	return row;
+}
+
+static const char *const retention_key[] = {"relation", NULL};
+
+static const GuardedTable retention_table = {
+	.name = "retention", .key = retention_key,
+	.admit = svc_guard_admit_relation, .check = check_restored
+};
+
 /* What retention does when the library is loaded. */
 void
 RetentionInit(void)
 {
+	svc_guard_register(&retention_table);
 	svc_register_ddl_handler(&retention_ddl);
 }

@@ -12,6 +12,7 @@
 #include "core/args.h"
 #include "core/ddl.h"
 #include "core/extension.h"
+#include "core/guard.h"
 #include "core/relation.h"
 #include "core/sql.h"
 #include "core/trigger.h"
@@ -272,7 +273,9 @@ svc_restore_updated_at(PG_FUNCTION_ARGS)
 
 		Oid			function = callable_function(swap->function, scope.saved_user);
 
-		if (!OidIsValid(function))
+		/* nor is a superuser to make a trigger that the table's owner could not make */
+		if (!OidIsValid(function) ||
+			!OidIsValid(callable_function(swap->function, svc_relation_owner(swap->relation))))
 		{
 			ereport(WARNING,
 					(errmsg("trigger \"%s\" of %s stays as it is: there is no trigger function %s that you may call",
@@ -372,9 +375,24 @@ static const DdlHandler updated_at_ddl = {
 	.follow_dropped = follow_dropped
 };
 
+/* A swapped trigger that a user restores: what it called is asked when it is given back. */
+static HeapTuple
+check_restored(Relation rel, HeapTuple row)
+{
+	return row;
+}
+
+static const char *const adopted_trigger_key[] = {"relation", "trigger", NULL};
+
+static const GuardedTable adopted_trigger_table = {
+	.name = "adopted_trigger", .key = adopted_trigger_key,
+	.admit = svc_guard_admit_relation, .check = check_restored
+};
+
 /* What these triggers do when the library is loaded. */
 void
 UpdatedAtTriggerInit(void)
 {
+	svc_guard_register(&adopted_trigger_table);
 	svc_register_ddl_handler(&updated_at_ddl);
 }

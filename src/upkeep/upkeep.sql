@@ -26,6 +26,7 @@ CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.adopted_trigg
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.adopted_trigger
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.adopted_trigger ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 SELECT pg_catalog.pg_extension_config_dump('svc.adopted_trigger',
     'WHERE relation IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE pg_catalog.pg_has_role(c.relowner, ''MEMBER''))');
 
@@ -60,10 +61,11 @@ CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.counter
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.counter
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.counter ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON svc.counter
     FOR EACH STATEMENT EXECUTE FUNCTION svc.catalog_changed();
 SELECT pg_catalog.pg_extension_config_dump('svc.counter',
-    'WHERE target IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE pg_catalog.pg_has_role(c.relowner, ''MEMBER'')) AND source IN (SELECT c.oid FROM pg_catalog.pg_class c)');
+    'WHERE target IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE pg_catalog.pg_has_role(c.relowner, ''MEMBER'')) AND source IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE pg_catalog.pg_has_role(c.relowner, ''MEMBER''))');
 
 CREATE FUNCTION svc.count_changes() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'svc_count_changes';
@@ -100,6 +102,7 @@ CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.retention
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.retention
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.retention ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 SELECT pg_catalog.pg_extension_config_dump('svc.retention',
     'WHERE relation IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE pg_catalog.pg_has_role(c.relowner, ''MEMBER''))');
 
@@ -120,6 +123,8 @@ CREATE FUNCTION svc.expire_now(of_relation regclass = NULL, OUT relation regclas
 COMMENT ON FUNCTION svc.expire_now(regclass) IS
 'Deletes the rows that have expired, oldest first, as each table''s owner, also those that its policies hide, in the caller''s transaction. of_relation: one table, or NULL (default) for all that the caller owns. Rows that others have locked are left for the next time; a table that fails is a WARNING and stays as it was.
 Errors: 42704 its rows do not expire; 42501 not the owner of the table.';
+
+GRANT INSERT ON svc.adopted_trigger, svc.counter, svc.retention TO PUBLIC;
 
 -- For people
 

@@ -46,7 +46,7 @@ SELECT n.nspname || '.' || p.proname,
 # and of relations: name, kind, comment, columns
 my $relations = q{
 SELECT 'svc.' || c.relname,
-       CASE WHEN EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = 0) THEN 'public' ELSE 'internal' END,
+       CASE WHEN EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = 0 AND a.privilege_type = 'SELECT') THEN 'public' ELSE 'internal' END,
        obj_description(c.oid, 'pg_class'),
        (SELECT string_agg(a.attname, ' ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)
   FROM members m

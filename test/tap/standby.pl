@@ -48,7 +48,7 @@ $standby->start;
 my %reads = map { $_ => 1 } qw(check_contracts check_grants current_service export_contract how_owned
   owner_of owners_of_query status version);
 my @calls = lines($primary, $db, <<'SQL');
-SELECT p.proname || ' ' || format('SELECT svc.%I(%s)', p.proname,
+SELECT p.proname || ' ' || format('%s svc.%I(%s)', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, p.proname,
            (SELECT string_agg(format('%sNULL::%s', CASE WHEN a.n = p.pronargs AND p.provariadic <> 0 THEN 'VARIADIC ' END,
                                      format_type(a.type, NULL)), ', ' ORDER BY a.n)
               FROM unnest(p.proargtypes) WITH ORDINALITY a (type, n)))
@@ -63,7 +63,7 @@ foreach my $call (@calls)
 	my ($name, $statement) = split / /, $call, 2;
 	push @{ $reads{$name} ? \@reading : \@writing }, $statement;
 }
-note(@writing . ' functions write, ' . @reading . ' only read');
+note(@writing . ' functions and procedures write, ' . @reading . ' only read');
 cmp_ok(scalar @writing, '>=', 22, 'the writing functions were found');
 is(scalar @reading, scalar keys %reads, 'so were those that read');
 
@@ -92,7 +92,7 @@ rows($standby, $db, "SELECT state FROM svc.status() WHERE item = 'server'", 'war
 
 # and refuses to change, as does a transaction that is read only
 refused($standby, $db, [ map { [ $_, '25006' ] } @writing ], 'a standby refuses every function that writes');
-refused($standby, $db, [ map { [ $_, '25006' ] } grep { !/create_service/ } @writing ],
+refused($standby, $db, [ map { [ $_, '25006' ] } grep { !/create_service|repair_settings/ } @writing ],
 	'also to the owner of a service', user => 'people_user');
 refused($primary, $db, [ map { [ "SET TRANSACTION READ ONLY \\; $_", '25006' ] } @writing ],
 	'a read-only transaction refuses every function that writes');

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines
-  run_script run_checks dump_of);
+  run_script run_checks dump_of catalog_facts);
 
 # Make and start a server that preloads the library, unless preload => 0.
 # conf: further settings; init: arguments of initdb.
@@ -150,6 +150,30 @@ sub dump_of
 	IPC::Run::run([ 'pg_dump', $dbname ], '>', \$out, '2>', \$err) or die $err;
 	$out =~ s/^(\\(un)?restrict |SELECT pg_catalog\.setval).*$//mg;
 	return $out;
+}
+
+# All that the extension says of its services in a database, table by table and
+# view by view, and what more is asked; but for what differs in a copy: the
+# database's name, and whether a restored service was confirmed.
+sub catalog_facts
+{
+	my ($node, $dbname, $more) = @_;
+	my $query = "SET search_path = pg_catalog;\n";
+
+	$query .= "SELECT '$_', t.x FROM (SELECT (to_jsonb(t) - 'confirmed')::text x FROM $_ t) t ORDER BY x COLLATE \"C\";\n"
+	  foreach lines($node, $dbname, "SELECT oid::regclass FROM pg_class WHERE relnamespace = 'svc'::regnamespace AND relkind = 'r' ORDER BY 1");
+	$query .= <<'SQL';
+SELECT 'service', service, form, schema, owner, writer, reader, team, description FROM svc.services WHERE database = current_database() ORDER BY 2;
+SELECT 'table', t.* FROM svc.tables t ORDER BY relation::text COLLATE "C";
+SELECT 'grants', replace(object, current_database(), '*'), role, privilege, problem FROM svc.check_grants() WHERE privilege !~ '^SET ' ORDER BY 2, 3, 4;
+SELECT 'contract', * FROM svc.check_contracts();
+SELECT 'status', item, state, detail FROM svc.status() WHERE item !~ '^(service|preload|server)' ORDER BY 2, 3;
+SELECT 'right', pg_describe_object(g.class_id, g.object_id, g.column_id) AS object, grantee::regrole::text, privilege, grantable
+  FROM svc.granted_right g JOIN svc.service_schema x USING (schema) ORDER BY 2, 3, 4;
+SELECT 'default', maker::regrole::text, schema::regnamespace::text, kind, grantee::regrole::text, privilege FROM svc.granted_default ORDER BY 2, 3, 4, 5, 6;
+SELECT 'owner', i.object, i.owner::regrole FROM svc.owned_object i JOIN svc.service_schema x ON i.schema = x.schema::regnamespace::text ORDER BY 2;
+SQL
+	return one($node, $dbname, $query . ($more // ''));
 }
 
 # The lines that a query prints
