@@ -3,7 +3,8 @@
 # extension, its links are followed.
 #
 # A block ```sql is run; a block ```text right after it is its output.  A block
-# without one may print what it likes, but no error.  ```sql synopsis is a
+# without one may print what it likes, but no error.  ```sh run is a shell
+# script, run in its turn in a directory of the page's.  ```sql synopsis is a
 # signature, and compared with the catalog.
 use strict;
 use warnings;
@@ -57,6 +58,7 @@ SELECT 'svc.' || c.relname,
 my %never_raised = ('svc.create_service' => '3F000');
 
 my @pages = sort glob 'docs/*.md';
+my $tempdir = PostgreSQL::Test::Utils::tempdir;
 my $node = PostgreSQL::Test::Cluster->new('docs');
 $node->init;
 $node->append_conf('postgresql.conf', "fsync = off\n");
@@ -109,6 +111,18 @@ sub without_trailing_blanks
 
 # ---- examples ----
 
+# A shell script as a statement of psql
+my $scripts = 0;
+
+sub shell_from_psql
+{
+	my ($script) = @_;
+	my $file = "$tempdir/example_" . $scripts++;
+
+	append_to_file($file, "set -e\ncd $tempdir\n$script");
+	return "\\! sh $file 2>&1\n";
+}
+
 # The blocks of a page: line, statements, expected output or undef
 sub examples_of
 {
@@ -116,13 +130,13 @@ sub examples_of
 	my $text = slurp_file($page);
 	my @examples;
 
-	while ($text =~ /^```sql\n(.*?)^```\n(?:\n*^```text\n(.*?)^```\n)?/msg)
+	while ($text =~ /^```(sql|sh run)\n(.*?)^```\n(?:\n*^```text\n(.*?)^```\n)?/msg)
 	{
 		push @examples,
 		  {
 			line => 1 + (substr($text, 0, $-[0]) =~ tr/\n//),
-			statements => $1,
-			output => $2
+			statements => $1 eq 'sql' ? $2 : shell_from_psql($2),
+			output => $3
 		  };
 	}
 	return @examples;
@@ -133,6 +147,8 @@ sub psql_prints
 {
 	my ($database, $input, @options) = @_;
 	my $output;
+	local $ENV{PGHOST} = $node->host;
+	local $ENV{PGPORT} = $node->port;
 
 	IPC::Run::run [ 'psql', '-X', '-q', '-d', $node->connstr($database), @options ],
 	  '<', \$input, '>&', \$output;
@@ -176,7 +192,7 @@ sub check_examples
 		}
 		else
 		{
-			unlike($printed, qr/^(?:ERROR|FATAL|psql|nothing)/m, $name);
+			unlike($printed, qr/^(?:ERROR|FATAL|psql|nothing|(?:pg_|create|drop)\w+: (?:error|warning))/m, $name);
 		}
 	}
 }
