@@ -13,9 +13,9 @@
 --              demo-project, demo-deploy.  For machines that others reach, give one.
 --   sslmode    of the connections between the servers; disable by default.  Off
 --              loopback: verify-full.
--- The superuser's password comes from PGPASSWORD: psql takes it from there, and
--- so does svc.connect() below, for the one moment in which it makes a login on
--- the other server.
+-- The superuser's password, where one is asked for, comes from PGPASSWORD or
+-- ~/.pgpass.  The connections need none: a service's own login is enough to make
+-- the login that another service reads its contract with.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -24,8 +24,6 @@
 \else
   \set sslmode disable
 \endif
-\set super_password ''
-\getenv super_password PGPASSWORD
 \o /dev/null
 
 -- auth: database, roles and login by a superuser; its migrations, as they are,
@@ -59,7 +57,7 @@ SELECT svc.create_service('project', database => :'project', role_prefix => :'pr
 \connect :project :super :host :project_port
 SET client_min_messages = warning;
 SELECT svc.connect('auth', database => :'auth', host => :'host', port => :auth_port, sslmode => :'sslmode',
-                   username => :'super', password => :'super_password');
+                   username => :'auth', password => :'auth_password');
 
 \connect -reuse-previous=on :as_project
 SET client_min_messages = warning;
@@ -83,9 +81,9 @@ SELECT svc.create_service('deploy', database => :'deploy', role_prefix => :'pref
 \connect :deploy :super :host :deploy_port
 SET client_min_messages = warning;
 SELECT svc.connect('auth', database => :'auth', host => :'host', port => :auth_port, sslmode => :'sslmode',
-                   username => :'super', password => :'super_password');
+                   username => :'auth', password => :'auth_password');
 SELECT svc.connect('project', database => :'project', host => :'host', port => :project_port, sslmode => :'sslmode',
-                   username => :'super', password => :'super_password');
+                   username => :'project', password => :'project_password');
 
 \connect -reuse-previous=on :as_deploy
 SET client_min_messages = warning;

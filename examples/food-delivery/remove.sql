@@ -1,0 +1,27 @@
+-- Takes away what install.sql made, databases, data, roles and logins, with the
+-- same variables: psql -X -d postgres -f remove.sql, as a superuser.
+
+\set ON_ERROR_STOP on
+\set QUIET on
+\ir names.sql
+\o /dev/null
+
+-- Nobody drops a service that others read: the readers go first
+\connect :paymentdb :super :super_host :super_port
+SELECT svc.disconnect('order');
+\connect :orderdb :super :super_host :super_port
+SELECT svc.disconnect('auth');
+SELECT svc.disconnect('restaurant');
+SELECT svc.revoke_contract('order', 'payment', 'orders');
+\connect :authdb :super :super_host :super_port
+SELECT svc.revoke_contract('auth', 'order');
+\connect :restaurantdb :super :super_host :super_port
+SELECT svc.revoke_contract('restaurant', 'order');
+
+\connect postgres :super :super_host :super_port
+SELECT svc.drop_service('payment', drop_objects => true);
+SELECT svc.drop_service('order', drop_objects => true);
+SELECT svc.drop_service('restaurant', drop_objects => true);
+SELECT svc.drop_service('auth', drop_objects => true);
+\o
+\unset QUIET
