@@ -18,7 +18,7 @@ SELECT svc.drop_service('notification', drop_objects => true);
 SELECT svc.revoke_contract('auth', 'user');
 
 \connect postgres :super :super_host :super_port
-SELECT svc.drop_service('user', drop_objects => true);
-SELECT svc.drop_service('auth', drop_objects => true);
+SELECT svc.drop_service('user', drop_objects => true, database => :'user_db');
+SELECT svc.drop_service('auth', drop_objects => true, database => :'auth_db');
 \o
 \unset QUIET

@@ -18,10 +18,10 @@ SELECT svc.revoke_contract('auth', 'deploy');
 SELECT svc.revoke_contract('auth', 'project');
 
 \connect postgres :super :host :deploy_port
-SELECT svc.drop_service('deploy', drop_objects => true);
+SELECT svc.drop_service('deploy', drop_objects => true, database => :'deploy');
 \connect postgres :super :host :project_port
-SELECT svc.drop_service('project', drop_objects => true);
+SELECT svc.drop_service('project', drop_objects => true, database => :'project');
 \connect postgres :super :host :auth_port
-SELECT svc.drop_service('auth', drop_objects => true);
+SELECT svc.drop_service('auth', drop_objects => true, database => :'auth');
 \o
 \unset QUIET

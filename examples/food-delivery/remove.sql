@@ -19,9 +19,9 @@ SELECT svc.revoke_contract('auth', 'order');
 SELECT svc.revoke_contract('restaurant', 'order');
 
 \connect postgres :super :super_host :super_port
-SELECT svc.drop_service('payment', drop_objects => true);
-SELECT svc.drop_service('order', drop_objects => true);
-SELECT svc.drop_service('restaurant', drop_objects => true);
-SELECT svc.drop_service('auth', drop_objects => true);
+SELECT svc.drop_service('payment', drop_objects => true, database => :'paymentdb');
+SELECT svc.drop_service('order', drop_objects => true, database => :'orderdb');
+SELECT svc.drop_service('restaurant', drop_objects => true, database => :'restaurantdb');
+SELECT svc.drop_service('auth', drop_objects => true, database => :'authdb');
 \o
 \unset QUIET
