@@ -12,7 +12,7 @@
 \pset tuples_only on
 \ir names.sql
 
-\echo 1..91
+\echo 1..93
 
 -- auth
 

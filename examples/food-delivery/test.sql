@@ -9,7 +9,7 @@
 \pset tuples_only on
 \ir names.sql
 
-\echo 1..125
+\echo 1..133
 
 -- auth
 

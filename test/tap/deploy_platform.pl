@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-my $checks = 91;
+my $checks = 93;
 my $example = "$FindBin::RealBin/../../examples/deploy-platform";
 my @services = qw(auth project deploy);
 my @paths = split /:/, $ENV{SVC_INSTALL_PATHS} // '';
