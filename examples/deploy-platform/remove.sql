@@ -1,7 +1,8 @@
 -- Takes away what install.sql made, databases, data, roles and logins, as a
--- superuser, with the same variables.
+-- superuser, with the same variables.  It goes on after errors, so that it also
+-- takes away what an install.sql that stopped has left.
 
-\set ON_ERROR_STOP on
+\set ON_ERROR_STOP off
 \set QUIET on
 \ir names.sql
 \o /dev/null

@@ -1,7 +1,9 @@
 -- Takes away what install.sql made, databases, data, roles and logins, with the
--- same variables: psql -X -d postgres -f remove.sql, as a superuser.
+-- same variables: psql -X -d postgres -f remove.sql, as a superuser.  It goes on
+-- after errors, so that it also takes away what an install.sql that stopped has
+-- left.
 
-\set ON_ERROR_STOP on
+\set ON_ERROR_STOP off
 \set QUIET on
 \ir names.sql
 \o /dev/null

@@ -76,6 +76,14 @@ foreach my $prefix ('staging_', '')
 }
 is(roles_of($node), $empty, 'no database and no role is left');
 
+# What an installation that stopped has left goes, too: no login gets in
+($rc, $out, $err) = run_script($node, 'postgres', "$example/install.sql", host => '127.0.0.3');
+is($rc, 3, 'install.sql stops where the logins do not get in');
+like($err, qr/Connection refused/, 'and says why');
+isnt(roles_of($node), $empty, 'what is there stays');
+($rc, $out, $err) = run_script($node, 'postgres', "$example/remove.sql");
+is(roles_of($node), $empty, 'until remove.sql takes it away');
+
 # Every migration leads back, as the service's login goes it: up.sh, and the
 # Down parts in reverse
 sub down_parts
