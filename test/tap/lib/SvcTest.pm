@@ -225,6 +225,13 @@ sub same_text
 	$expected{$_}++ foreach split /\n/, $expected;
 	diag("- $_") foreach $same ? () : grep { !$got{$_} } sort keys %expected;
 	diag("+ $_") foreach $same ? () : grep { !$expected{$_} } sort keys %got;
+	unless ($same)
+	{
+		my @got = split /\n/, $got;
+		my @expected = split /\n/, $expected;
+		my ($i) = grep { ($got[$_] // '') ne ($expected[$_] // '') } 0 .. ($#got > $#expected ? $#got : $#expected);
+		diag(sprintf("line %d: '%s' instead of '%s'", $i + 1, $got[$i] // '', $expected[$i] // '')) if defined $i;
+	}
 	return $same;
 }
 
