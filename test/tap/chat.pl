@@ -61,7 +61,6 @@ while (my ($dbname, $wrong, $right) = splice @wrong, 0, 3)
 	cmp_ok($failures, '>', 0, "test.sql notices: $wrong");
 	$node->safe_psql($dbname, $right);
 }
-run_checks($node, 'postgres', "$example/test.sql", $checks);
 
 # The sample documents of chat and notification, and the rows of user
 sub documents
