@@ -12,20 +12,29 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines
-  run_script run_checks dump_of catalog_facts);
+  run_script run_checks dump_of catalog_facts logs_in roles_of);
 
 # Make and start a server that preloads the library, unless preload => 0.
-# conf: further settings; init: arguments of initdb.
+# conf: further settings; init: arguments of initdb; install_path: of another
+# server, with the extension in it; tcp: it also listens on 127.0.0.1 and asks
+# for a password there.
 sub new_server
 {
 	my ($name, %opt) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $node = PostgreSQL::Test::Cluster->new($name,
+		$opt{install_path} ? (install_path => $opt{install_path}) : ());
 
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ], %{ $opt{init} || {} });
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'svc_ownership'")
 	  if $opt{preload} // 1;
 	$node->append_conf('postgresql.conf', "log_line_prefix = '%m %p %e %b %q%u@%d '\n"
 		  . "log_statement = none\n" . ($opt{conf} // ''));
+	if ($opt{tcp})
+	{
+		$node->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");
+		unlink $node->data_dir . '/pg_hba.conf';
+		$node->append_conf('pg_hba.conf', "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256");
+	}
 	$node->start;
 	return $node;
 }
@@ -117,6 +126,27 @@ sub run_script
 	return ($? >> 8, $out, $err);
 }
 
+# Who somebody is who connects over TCP with a password, or why he is refused
+sub logs_in
+{
+	my ($node, $dbname, $user, $password) = @_;
+	my ($out, $err);
+	local $ENV{PGPASSWORD} = $password;
+
+	IPC::Run::run([ 'psql', '-XAt', '-h', '127.0.0.1', '-p', $node->port, '-U', $user, '-d', $dbname, '-c', 'SELECT current_user' ],
+		'<', \'', '>', \$out, '2>', \$err);
+	chomp $out;
+	return $out ne '' ? $out : ($err =~ /FATAL:  (.*)/)[0] // $err;
+}
+
+# All roles and databases of a server
+sub roles_of
+{
+	my ($node) = @_;
+	return $node->safe_psql('postgres',
+		'SELECT rolname FROM pg_roles UNION ALL SELECT datname FROM pg_database ORDER BY 1');
+}
+
 # Test a script that prints a plan and a line a check: all of them ran, as many
 # as expected, and none failed.
 sub run_checks
@@ -149,6 +179,8 @@ sub dump_of
 
 	IPC::Run::run([ 'pg_dump', $dbname ], '>', \$out, '2>', \$err) or die $err;
 	$out =~ s/^(\\(un)?restrict |SELECT pg_catalog\.setval).*$//mg;
+	# rows that pg_dump filters come in the order of whatever plan
+	$out =~ s/^(COPY .*;\n)((?:(?!\\\.\n).*\n)*)/$1 . join('', sort split m{^}m, $2)/mge;
 	return $out;
 }
 
@@ -195,6 +227,13 @@ sub same_text
 	$expected{$_}++ foreach split /\n/, $expected;
 	diag("- $_") foreach $same ? () : grep { !$got{$_} } sort keys %expected;
 	diag("+ $_") foreach $same ? () : grep { !$expected{$_} } sort keys %got;
+	unless ($same)
+	{
+		my @got = split /\n/, $got;
+		my @expected = split /\n/, $expected;
+		my ($i) = grep { ($got[$_] // '') ne ($expected[$_] // '') } 0 .. ($#got > $#expected ? $#got : $#expected);
+		diag(sprintf("line %d: '%s' instead of '%s'", $i + 1, $got[$i] // '', $expected[$i] // '')) if defined $i;
+	}
 	return $same;
 }
 
