@@ -11,34 +11,11 @@
 \else
   \set prefix ''
 \endif
-\ir roles.sql
+\ir names.sql
 SET client_min_messages = warning;
 BEGIN;
 
--- The four services, with what each should have
-CREATE TEMPORARY TABLE expected (service, login, tables) AS
-SELECT v.service, (:'prefix' || v.login)::name, v.tables::name[]
-  FROM (VALUES
-        ('auth',      'auth_user',      '{user_profiles,user_sessions,users}'),
-        ('cart',      'cart_user',      '{cart_items,cart_view,carts,reference_validation_log,saved_carts,wishlist_items,wishlists}'),
-        ('product',   'product_user',   '{categories,product_images,product_inventory,product_variants,products}'),
-        ('promotion', 'promotion_user', '{campaign_promo_codes,promo_analytics,promo_codes,promo_suggestions,promo_usage,promotion_campaigns,user_promo_eligibility}')
-       ) v (service, login, tables);
-
-CREATE FUNCTION pg_temp.ok(passed boolean, description text) RETURNS text
-    LANGUAGE sql AS $$SELECT CASE WHEN passed THEN 'ok' ELSE 'not ok' END || ' - ' || description$$;
-
--- What comes of a command in a session of a login: done, or the SQLSTATE.
--- Nothing of it stays, whatever comes of it.
-CREATE FUNCTION pg_temp.outcome(login name, command text) RETURNS text
-    LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE format('SET LOCAL SESSION AUTHORIZATION %I', login);
-    EXECUTE command;
-    RAISE EXCEPTION USING ERRCODE = 'UNDO0';
-EXCEPTION WHEN OTHERS THEN
-    RETURN CASE SQLSTATE WHEN 'UNDO0' THEN 'done' ELSE SQLSTATE END;
-END$$;
+\ir test_common.sql
 
 -- What comes of a command (%I.%I: the table) tried on every table of the other services
 CREATE FUNCTION pg_temp.outcomes_elsewhere(service text, login name, command text) RETURNS text[]
@@ -47,15 +24,6 @@ SELECT array_agg(DISTINCT pg_temp.outcome($2, format($3, e.service, t.name)))
   FROM expected e
  CROSS JOIN LATERAL unnest(e.tables) t (name)
  WHERE e.service <> $1$$;
-
-CREATE FUNCTION pg_temp.has_rows(schema name, relation name) RETURNS boolean
-    LANGUAGE plpgsql AS $$
-DECLARE
-    found_one boolean;
-BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %I.%I)', schema, relation) INTO found_one;
-    RETURN found_one;
-END$$;
 
 \echo 1..113
 
@@ -170,18 +138,9 @@ SELECT pg_temp.ok(bool_and(pg_temp.outcome(e.login, format('SET ROLE %I', r.role
 
 SELECT pg_temp.ok((SELECT string_agg(a.attname, ',' ORDER BY a.attnum)
                      FROM pg_attribute a
-                    WHERE a.attrelid = to_regclass(v.view) AND a.attnum > 0) = v.columns,
-                  format('%s shows %s', v.view, v.columns))
-  FROM (VALUES
-        ('auth_api.users', 'id,username,email,role,is_active,is_verified'),
-        ('cart_api.carts', 'id,user_id,status,item_count'),
-        ('product_api.categories', 'id,parent_id,name,slug'),
-        ('product_api.product_images', 'id,product_id,url,alt_text'),
-        ('product_api.product_inventory', 'product_id,available_quantity'),
-        ('product_api.product_variants', 'id,product_id,sku,name,price_adjustment,stock_quantity'),
-        ('product_api.products', 'id,category_id,sku,name,slug,brand,price,currency,status'),
-        ('promotion_api.promo_codes', 'id,code,description,discount_type,discount_value,max_discount_amount,min_order_amount,product_ids,category_ids,expires_at')
-       ) v (view, columns);
+                    WHERE a.attrelid = to_regclass(p.view) AND a.attnum > 0) = p.columns,
+                  format('%s shows %s', p.view, p.columns))
+  FROM published p ORDER BY p.view;
 SELECT pg_temp.ok(count(*) = 8, 'these eight are all that is published') FROM svc.entities;
 SELECT pg_temp.ok(array_agg(code ORDER BY code) = '{BOOKS5,COMEBACK,FREESHIP,LASTTHREE,SPRING25,WELCOME10}',
                   'promotion_api.promo_codes leaves out codes that are over, off or yet to come')

@@ -14,7 +14,7 @@
 \else
   \set prefix ''
 \endif
-\ir roles.sql
+\ir names.sql
 \set review_roles :prefix review
 \set review_owner :prefix review_owner
 \set review_user :prefix review_user
