@@ -17,7 +17,7 @@
 \else
   \set prefix monolith_
 \endif
-\ir roles.sql
+\ir names.sql
 SET client_min_messages = warning;
 \o /dev/null
 

@@ -15,7 +15,7 @@
 \else
   \set prefix ''
 \endif
-\ir roles.sql
+\ir names.sql
 SET client_min_messages = warning;
 \o /dev/null
 

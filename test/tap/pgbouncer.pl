@@ -25,7 +25,7 @@ my $node = new_server('main', conf => "jit = off\nmax_connections = 60\n");
 my ($rc, $out, $err);
 
 ask_for_passwords($node);
-shop_passwords($node);
+shop_passwords();
 ($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases.sql");
 is($rc . $out . $err, '0', 'the shop in four databases');
 

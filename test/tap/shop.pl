@@ -122,5 +122,70 @@ foreach my $file (sort glob "$shop/init/*.sql")
 note("$tables tables of services that run alone");
 is($tables, 22, 'all tables of the README');
 
+# ---- four databases ----
+
+my $database_checks = 142;
+$node->stop;
+$node = new_server('databases', conf => "jit = off\n");
+ask_for_passwords($node);
+shop_passwords();
+my @databases = qw(auth_db cart_db poc product_db promotion_db);
+($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases.sql");
+is($rc . $out . $err, '0', 'databases.sql without a word');
+sub dumps { return join '', map { dump_of($node, $_) } @_ }
+$before = dumps(@databases);
+run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks);
+same_text(dumps(@databases), $before, 'which change nothing');
+($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases.sql");
+is($rc . $out . $err, '0', 'databases.sql a second time');
+same_text(dumps(@databases), $before, 'changes nothing');
+
+# Real logins: what a password opens, and what not
+foreach my $login (qw(auth_user product_user cart_user promotion_user poc_user))
+{
+	my @open = grep {
+		my ($printed, $said);
+		$node->psql($_, 'SELECT 1', extra_params => [ '-U', $login, '-w' ], stdout => \$printed, stderr => \$said,
+			connstr => $node->connstr($_) . " password='secret of " . ($login =~ s/_user//r) . "'") == 0;
+	} @databases;
+	is("@open", $login =~ s/_user$/_db/r =~ s/^poc_db$/poc/r, "$login gets into its own database");
+}
+
+# databases_test.sql finds what is wrong
+@wrong = (
+	[ 'product_db', 'GRANT SELECT ON products TO product_for_cart', 'REVOKE SELECT ON products FROM product_for_cart' ],
+	[ 'cart_db', 'ALTER TABLE cart_items DISABLE TRIGGER ALL', 'ALTER TABLE cart_items ENABLE TRIGGER ALL' ],
+	[ 'auth_db', 'GRANT CONNECT ON DATABASE auth_db TO cart_user', 'REVOKE CONNECT ON DATABASE auth_db FROM cart_user' ],
+	[ 'product_db', "UPDATE products SET name = 'x' WHERE id = 1", "UPDATE products SET name = 'Nordlys 5 Phone' WHERE id = 1" ]);
+foreach my $case (@wrong)
+{
+	my ($dbname, $wrong, $right) = @$case;
+
+	$node->safe_psql($dbname, $wrong);
+	my $failures = () = (run_script($node, 'postgres', "$shop/databases_test.sql"))[1] =~ /^not ok/mg;
+	cmp_ok($failures, '>', 0, "databases_test.sql notices: $wrong");
+	$node->safe_psql($dbname, $right);
+}
+run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks);
+
+# A visit of a customer, as the services' processes live it
+($rc, $out, $err) = run_script($node, 'auth_db', "$shop/session.sql", user => 'auth_user');
+is($rc, 0, 'session.sql');
+run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks);
+
+# A second shop in the cluster, with passwords that are made for it
+{
+	delete local @ENV{qw(AUTH_DB_PASSWORD PRODUCT_DB_PASSWORD CART_DB_PASSWORD PROMOTION_DB_PASSWORD POC_PASSWORD)};
+	($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases.sql", prefix => 'staging_');
+	is($rc . $err, '0', 'databases.sql with a prefix');
+	my @passwords = $out =~ /^\*:\*:(\w+:\w+:\w{32})$/mg;
+	is(scalar @passwords, 5, 'shows the passwords that it has made');
+	add_password(split /:/) foreach @passwords;
+}
+run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks, prefix => 'staging_');
+($rc, $out, $err) = run_script($node, 'staging_auth_db', "$shop/session.sql", user => 'staging_auth_user', prefix => 'staging_');
+is($rc, 0, 'session.sql with a prefix');
+run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks);
+
 $node->stop;
 done_testing();

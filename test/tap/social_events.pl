@@ -1,6 +1,6 @@
-# examples/social-events in two deployments, services in schemas and logical
-# services in a monolith, in one cluster: both check themselves, both have the
-# same tables, and each service's file runs alone in a database of its own.
+# examples/social-events in its three deployments, services in databases of their
+# own, services in schemas and logical services in a monolith, all in one cluster:
+# each checks itself, all have the same tables, and each service's file runs alone.
 
 use strict;
 use warnings FATAL => 'all';
@@ -28,6 +28,12 @@ if ($missing ne '')
 	plan skip_all => "social-events needs $missing, which this server does not have";
 }
 
+# The services in databases of their own read each other by logins of their own
+ask_for_passwords($node);
+my $database_checks = 75;
+($rc, $out, $err) = run_script($node, 'postgres', "$example/databases.sql");
+is($rc . $out . $err, '0', 'databases.sql without a word');
+
 my %deployment = (anigmaa => 'schemas', anigmaa_monolith => 'monolith');
 foreach my $dbname (sort keys %deployment)
 {
@@ -48,12 +54,25 @@ foreach my $dbname (sort keys %deployment)
 	same_text(dump_of($node, $dbname), $before, 'and nothing changes');
 }
 
+# All three in one cluster
+my @databases = map { "anigmaa_${_}_service" } qw(event post ticket user);
+my $before = join '', map { dump_of($node, $_) } @databases;
+run_checks($node, 'postgres', "$example/databases_test.sql", $database_checks);
+($rc, $out, $err) = run_script($node, 'postgres', "$example/databases.sql");
+is($rc . $out . $err, '0', 'databases.sql a second time');
+same_text(join('', map { dump_of($node, $_) } @databases), $before, 'which both change nothing');
+
 # The services' files and the migrations make the same tables
 my @columns = map { (run_script($node, $_, "$example/columns.sql"))[1] } sort keys %deployment;
 my $lines = () = $columns[0] =~ /\n/g;
 note("columns.sql prints $lines lines");
 cmp_ok($lines, '>=', 200, 'columns.sql prints every column, constraint and index');
-same_text($columns[1], $columns[0], 'and the same in both deployments');
+same_text($columns[1], $columns[0], 'and the same in both deployments of one database');
+my @references = map { /ALTER TABLE (\w+) ADD FOREIGN KEY \((\w+)\)/ ? "$1|$1_$2_fkey" : () } split /\n/, slurp_file("$example/foreign_keys.sql");
+is(scalar @references, 15, 'fifteen foreign keys cross services');
+my $separate = join '', sort map { "$_\n" } grep { my $line = $_; !grep { index($line, "$_|") == 0 } @references } split /\n/, $columns[0];
+same_text(join('', sort map { my $text = (run_script($node, $_, "$example/columns.sql"))[1]; map { "$_\n" } split /\n/, $text } @databases),
+	$separate, 'in databases of their own the services have all but those');
 $node->safe_psql('anigmaa_monolith', 'ALTER TABLE posts ADD COLUMN one_more int');
 isnt((run_script($node, 'anigmaa_monolith', "$example/columns.sql"))[1], $columns[0], 'it would see one column more');
 $node->safe_psql('anigmaa_monolith', 'ALTER TABLE posts DROP COLUMN one_more');
@@ -75,7 +94,8 @@ foreach my $file (sort glob "$example/db/services/*.sql")
 	my $dbname = "${service}_alone";
 
 	$node->safe_psql('postgres', "CREATE DATABASE $dbname");
-	$node->safe_psql($dbname, "CREATE EXTENSION svc_ownership; SELECT svc.create_service('$service', schema => '${service}_service', role_prefix => 'alone_$service', login => 'alone_$service', login_level => 'owner', extensions => '{uuid-ossp,postgis}')");
+	$node->safe_psql($dbname, "CREATE EXTENSION svc_ownership; SELECT svc.create_service('$service', schema => '${service}_service', role_prefix => 'alone_$service', login => 'alone_$service', password => 'alone', login_level => 'owner', extensions => '{uuid-ossp,postgis}')");
+	local $ENV{PGPASSWORD} = 'alone';
 	($rc, $out, $err) = run_script($node, $dbname, $file, ON_ERROR_STOP => 1, user => "alone_$service");
 	is($rc, 0, "$service alone");
 	unlike($err, qr/ERROR|WARNING/, 'without errors');

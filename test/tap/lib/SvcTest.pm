@@ -11,6 +11,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# A password file of the machine's must not leak in
+delete $ENV{PGPASSFILE};
+
 our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines
   run_script run_checks dump_of skip_all_tests ask_for_passwords add_password shop_passwords);
 
@@ -72,9 +75,9 @@ sub add_password
 # password file for its logins.  A prefix is that of databases.sql.
 sub shop_passwords
 {
-	my ($node, $prefix) = @_;
+	my ($prefix) = @_;
 
-	$ENV{PGPASSFILE} = $node->basedir . '/passwords';
+	$ENV{PGPASSFILE} //= PostgreSQL::Test::Utils::tempdir() . '/passwords';
 	$prefix //= '';
 	foreach my $service (qw(auth product cart promotion))
 	{
