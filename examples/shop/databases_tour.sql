@@ -131,7 +131,7 @@ ROLLBACK;
 
 \echo
 \echo '--- As the administrator: the links answer, and nobody has a right too many or too few.'
-\echo '\\connect' :cart_db :admin
+\echo '\\connect' :cart_db postgres
 \connect :cart_db :admin
 SELECT service, ok FROM svc.check_connections() ORDER BY service;
 \pset footer on
@@ -140,7 +140,7 @@ SELECT object, role, privilege, problem FROM svc.check_grants();
 
 \echo
 \echo '--- A fifth service: one call makes its database, its roles and its login.'
-\echo '\\connect' :admin_db :admin
+\echo '\\connect' postgres postgres
 \connect :admin_db :admin
 SELECT svc.create_service('review', database => :'review_db', role_prefix => :'review_roles', login => :'review_user',
                           password => 'stars', login_level => 'owner', team => 'community');
@@ -156,7 +156,7 @@ SELECT svc.publish('review', 'reviews', 'reviews', columns => '{id,product_id,st
 SELECT svc.grant_contract('review', 'cart');
 \echo
 \echo '--- The administrator connects the two, and the cart service reads it from now on.'
-\echo '\\connect' :cart_db :admin
+\echo '\\connect' :cart_db postgres
 \connect :cart_db :admin
 SELECT svc.connect('review', database => :'review_db');
 \echo '\\connect' :cart_db :cart_user
@@ -164,17 +164,17 @@ SELECT svc.connect('review', database => :'review_db');
 SELECT p.name, r.stars FROM review_api.reviews r JOIN product_api.products p ON p.id = r.product_id;
 \echo
 \echo '--- A service that others read is not dropped,'
-\echo '\\connect' :admin_db :admin
+\echo '\\connect' postgres postgres
 \connect :admin_db :admin
 \set VERBOSITY default
 SELECT svc.drop_service('review', drop_objects => true);
 \set VERBOSITY terse
 \echo
 \echo '--- but when nobody reads it any more it goes, with its database.'
-\echo '\\connect' :cart_db :admin
+\echo '\\connect' :cart_db postgres
 \connect :cart_db :admin
 SELECT svc.disconnect('review');
-\echo '\\connect' :admin_db :admin
+\echo '\\connect' postgres postgres
 \connect :admin_db :admin
 SELECT svc.drop_service('review', drop_objects => true);
 SELECT count(*) AS databases FROM pg_database WHERE datname LIKE '%\_db';

@@ -19,7 +19,7 @@ use Test::More;
 my ($program) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin';
 skip_all_tests('pgbouncer', 'PgBouncer is not installed') unless $program;
 
-my $checks = 142;
+my $checks = 159;
 my $shop = "$FindBin::RealBin/../../examples/shop";
 my $node = new_server('main', conf => "jit = off\nmax_connections = 60\n");
 my ($rc, $out, $err);
