@@ -43,7 +43,7 @@ RESET client_min_messages;
 \set ECHO queries
 
 \echo '--- Four services, each in a database of its own.'
-SELECT service, form, database FROM svc.services WHERE database LIKE :'prefix' || '%\_db' ORDER BY service;
+SELECT service, form, database FROM svc.services ORDER BY service;
 
 \echo
 \echo '--- Logged in as the cart service, with its own password: what it makes belongs to its owner role.'
