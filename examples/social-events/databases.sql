@@ -25,6 +25,18 @@
 SET client_min_messages = warning;
 \o /dev/null
 
+-- Either all extensions can be had, or nothing is made
+DO $$
+DECLARE
+    missing text;
+BEGIN
+    SELECT n INTO missing FROM unnest('{uuid-ossp,postgis}'::text[]) n
+     WHERE NOT EXISTS (SELECT FROM pg_available_extensions e WHERE e.name = n);
+    IF FOUND THEN
+        RAISE 'extension "%" is not available', missing USING ERRCODE = 'feature_not_supported';
+    END IF;
+END$$;
+
 CREATE EXTENSION IF NOT EXISTS svc_ownership;
 
 -- A post and a ticket show of an event where it is: they need PostGIS' types
@@ -66,6 +78,7 @@ SET ROLE :"event_owner";
 SET search_path = public, svc_triggers;
 \ir db/services/event_service_db.sql
 \ir contracts/event_contracts.sql
+\ir contracts/post_types.sql
 \ir upkeep/event_upkeep.sql
 COMMIT;
 \endif
@@ -92,6 +105,7 @@ SET ROLE :"post_owner";
 SET search_path = public, svc_triggers;
 \ir db/services/post_service_db.sql
 \ir contracts/post_contracts.sql
+\ir contracts/event_types.sql
 \ir upkeep/post_upkeep.sql
 COMMIT;
 \endif
@@ -121,6 +135,7 @@ SET ROLE :"ticket_owner";
 SET search_path = public, svc_triggers;
 \ir db/services/ticket_service_db.sql
 \ir contracts/ticket_contracts.sql
+\ir contracts/event_types.sql
 COMMIT;
 \endif
 RESET ROLE;

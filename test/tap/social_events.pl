@@ -71,8 +71,9 @@ same_text($columns[1], $columns[0], 'and the same in both deployments of one dat
 my @references = map { /ALTER TABLE (\w+) ADD FOREIGN KEY \((\w+)\)/ ? "$1|$1_$2_fkey" : () } split /\n/, slurp_file("$example/foreign_keys.sql");
 is(scalar @references, 15, 'fifteen foreign keys cross services');
 my $separate = join '', sort map { "$_\n" } grep { my $line = $_; !grep { index($line, "$_|") == 0 } @references } split /\n/, $columns[0];
-same_text(join('', sort map { my $text = (run_script($node, $_, "$example/columns.sql"))[1]; map { "$_\n" } split /\n/, $text } @databases),
-	$separate, 'in databases of their own the services have all but those');
+# types of a contract are in more than one of them
+my %separate = map { $_ => 1 } map { split /\n/, (run_script($node, $_, "$example/columns.sql"))[1] } @databases;
+same_text(join('', map { "$_\n" } sort keys %separate), $separate, 'in databases of their own the services have all but those');
 $node->safe_psql('anigmaa_monolith', 'ALTER TABLE posts ADD COLUMN one_more int');
 isnt((run_script($node, 'anigmaa_monolith', "$example/columns.sql"))[1], $columns[0], 'it would see one column more');
 $node->safe_psql('anigmaa_monolith', 'ALTER TABLE posts DROP COLUMN one_more');
