@@ -42,7 +42,6 @@ sub start_pooler
 	my ($authentication) = @_;
 
 	stop_pooler();
-	PostgreSQL::Test::Utils::append_to_file("$home/passwords", '');
 	open my $config, '>', "$home/pgbouncer.ini" or die;
 	print $config <<"INI";
 [databases]
@@ -59,6 +58,8 @@ auth_type = scram-sha-256
 $authentication
 INI
 	close $config;
+	# Under sanitizers the servers are tested, not this
+	delete local $ENV{LD_PRELOAD};
 	$pooler = IPC::Run::start([ $program, '-q', "$home/pgbouncer.ini" ], '<', \'', '>', "$home/output", '2>&1');
 	for (1 .. 100)
 	{
@@ -74,6 +75,7 @@ sub stop_pooler
 	$pooler->signal('INT');
 	$pooler->finish;
 	$pooler = undef;
+	unlink "$home/.s.PGSQL.6432";
 }
 
 END { my $status = $?; stop_pooler(); $? = $status }
