@@ -13,7 +13,8 @@
 -- are made and shown at the end.
 --
 -- Variables (psql -v name=value):
---   prefix   put before the names of all roles and databases; none by default
+--   prefix   put before the names of all roles and databases; none by default.
+--            Beside a shop in schemas (install.sql) it needs one.
 --
 -- It can be run again, with the same passwords: what is there stays as it is,
 -- and what is not is made.

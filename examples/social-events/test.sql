@@ -48,6 +48,9 @@ SELECT e.service, c.oid::regclass, format('%I.%I', c.relnamespace::regnamespace,
 
 \ir test_functions.sql
 
+-- The services of this database: the cluster may have others of these names
+CREATE TEMPORARY VIEW services AS SELECT * FROM svc.services WHERE database = current_database();
+
 \echo 1..133
 
 -- Services and tables
@@ -55,7 +58,7 @@ SELECT e.service, c.oid::regclass, format('%I.%I', c.relnamespace::regnamespace,
 SELECT pg_temp.ok(array_agg(service ORDER BY service) = '{event,post,ticket,user}'
                   AND bool_and(form = CASE WHEN :'in_schemas' THEN 'schema' ELSE 'logical' END),
                   format('there are four %s services', CASE WHEN :'in_schemas' THEN 'schema' ELSE 'logical' END))
-  FROM svc.services;
+  FROM services;
 SELECT pg_temp.ok((SELECT array_agg(c.relname ORDER BY c.relname)
                      FROM svc.tables t JOIN pg_class c ON c.oid = t.relation
                     WHERE t.service = e.service AND t.how = CASE WHEN :'in_schemas' THEN 'schema' ELSE 'assigned' END) = e.tables,
@@ -204,7 +207,7 @@ SELECT pg_temp.ok(bool_and(pg_temp.outcome(e.worker, format(c.command, p.name)) 
 SELECT pg_temp.ok(bool_and(pg_temp.outcome(e.worker, format('SET ROLE %I', r.role)) = '42501'),
                   format('%s cannot become a role of another service', e.worker))
   FROM expected e
-  JOIN svc.services s ON s.service <> e.service
+  JOIN services s ON s.service <> e.service
  CROSS JOIN LATERAL (VALUES (s.owner), (s.writer), (s.reader)) r (role)
  GROUP BY e.service, e.worker ORDER BY e.service;
 SELECT pg_temp.ok(bool_and(pg_temp.outcome(e.worker, format('CREATE TABLE %s.more (id int)', n.nspname))
