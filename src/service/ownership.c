@@ -3,7 +3,8 @@
  *
  * The rule: a partition belongs with its partitioned table, an index and a
  * sequence with the table they serve; else an assignment counts, else the
- * schema's service, else (inheritance) the parent table, else nobody.
+ * schema's service (unless an extension made it), else (inheritance) the parent
+ * table, else nobody.
  *
  * The cache is the session's own.  Its entries go stale in three ways, and each
  * has its invalidation message, sent by transactions when they commit:
@@ -237,7 +238,8 @@ resolve_ownership(Oid relation, NameData *service)
 	if (ownership_assignment(relation, service))
 		return OWNED_ASSIGNED;
 	found = schema ? service_of_schema(schema) : NULL;
-	if (found)
+	/* what an extension brings into a service's schema is the extension's */
+	if (found && !OidIsValid(getExtensionOfObject(RelationRelationId, relation)))
 	{
 		namestrcpy(service, found->name);
 		return OWNED_SCHEMA;
