@@ -14,14 +14,24 @@
 \set admin_db :DBNAME
 \o /dev/null
 
--- A service that others read is not dropped
+-- A service that others read is not dropped, nor one that was granted to others
 \connect :cart_db :admin
-SELECT svc.disconnect(service) FROM svc.check_connections();
+SELECT svc.disconnect('auth');
+SELECT svc.disconnect('product');
+SELECT svc.disconnect('promotion');
 \connect :promotion_db :admin
-SELECT svc.disconnect(service) FROM svc.check_connections();
+SELECT svc.disconnect('auth');
+SELECT svc.disconnect('product');
+SELECT svc.disconnect('cart');
+SELECT svc.revoke_contract(service, consumer, entity) FROM svc.consumers WHERE service = 'promotion';
+\connect :cart_db :admin
+SELECT svc.revoke_contract(service, consumer, entity) FROM svc.consumers WHERE service = 'cart';
+\connect :product_db :admin
+SELECT svc.revoke_contract(service, consumer, entity) FROM svc.consumers WHERE service = 'product';
+\connect :auth_db :admin
+SELECT svc.revoke_contract(service, consumer, entity) FROM svc.consumers WHERE service = 'auth';
 
 \connect :admin_db :admin
-SET client_min_messages = warning;
 SELECT svc.drop_service('auth', drop_objects => true);
 SELECT svc.drop_service('product', drop_objects => true);
 SELECT svc.drop_service('cart', drop_objects => true);

@@ -170,12 +170,16 @@ SELECT p.name, r.stars FROM review_api.reviews r JOIN product_api.products p ON 
 SELECT svc.drop_service('review', drop_objects => true);
 \set VERBOSITY terse
 \echo
-\echo '--- but when nobody reads it any more it goes, with its database.'
+\echo '--- but when nobody reads it any more it goes, with its database, roles and login.'
 \echo '\\connect' :cart_db postgres
 \connect :cart_db :admin
 SELECT svc.disconnect('review');
+\echo '\\connect' :review_db postgres
+\connect :review_db :admin
+SELECT svc.revoke_contract('review', 'cart');
 \echo '\\connect' postgres postgres
 \connect :admin_db :admin
 SELECT svc.drop_service('review', drop_objects => true);
-SELECT count(*) AS databases FROM pg_database WHERE datname LIKE '%\_db';
+SELECT (SELECT count(*) FROM pg_database WHERE datname ~ 'review') AS databases,
+       (SELECT count(*) FROM pg_roles WHERE rolname ~ 'review') AS roles;
 \set ECHO none
