@@ -230,6 +230,8 @@ sub same_text
 	$expected{$_}++ foreach split /\n/, $expected;
 	diag("- $_") foreach $same ? () : grep { !$got{$_} } sort keys %expected;
 	diag("+ $_") foreach $same ? () : grep { !$expected{$_} } sort keys %got;
+	diag('the order differs, after: ' . substr($got, (($got ^ $expected) =~ /^(\0*)/)[0] =~ tr/\0// - 200, 300))
+	  if !$same && join(' ', sort keys %got) eq join(' ', sort keys %expected);
 	return $same;
 }
 
