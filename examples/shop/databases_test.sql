@@ -56,7 +56,7 @@ ROLLBACK;
 \set db :auth_db
 \ir databases_test_service.sql
 
-SELECT pg_temp.ok(array_agg(format('%s for %s', coalesce(entity, '*'), consumer) ORDER BY 1) = '{* for cart,* for promotion}',
+SELECT pg_temp.ok(array_agg(format('%s for %s', coalesce(entity, '*'), consumer) ORDER BY entity NULLS FIRST, consumer) = '{* for cart,* for promotion}',
                   'auth knows who reads it')
   FROM svc.consumers WHERE service = 'auth';
 SET SESSION AUTHORIZATION :"auth_user";
@@ -85,7 +85,7 @@ ROLLBACK;
 \set db :product_db
 \ir databases_test_service.sql
 
-SELECT pg_temp.ok(array_agg(format('%s for %s', coalesce(entity, '*'), consumer) ORDER BY 1)
+SELECT pg_temp.ok(array_agg(format('%s for %s', coalesce(entity, '*'), consumer) ORDER BY entity NULLS FIRST, consumer)
                   = '{* for cart,categories for promotion,products for promotion}',
                   'product knows who reads what of it')
   FROM svc.consumers WHERE service = 'product';

@@ -15,14 +15,14 @@
 \ir names.sql
 \set admin_db :DBNAME
 
-\echo 1..75
+\echo 1..74
 
 \set service user
 \set db :user_db
 \set tables '{follows,invitations,user_privacy,user_settings,user_stats,users}'
 \set reads '{}'
 \ir databases_test_service.sql
-SELECT pg_temp.ok(array_agg(format('%s for %s', coalesce(entity, '*'), consumer) ORDER BY 1)
+SELECT pg_temp.ok(array_agg(format('%s for %s', coalesce(entity, '*'), consumer) ORDER BY entity NULLS FIRST, consumer)
                   = '{* for post,users for event,users for ticket}', 'user knows who reads what of it')
   FROM svc.consumers WHERE service = 'user';
 SELECT pg_temp.ok(ARRAY[s.followers_count, s.following_count, s.invitations_sent, s.successful_invites] = '{5,2,3,2}',

@@ -30,7 +30,7 @@ if ($missing ne '')
 
 # The services in databases of their own read each other by logins of their own
 ask_for_passwords($node);
-my $database_checks = 75;
+my $database_checks = 74;
 ($rc, $out, $err) = run_script($node, 'postgres', "$example/databases.sql");
 is($rc . $out . $err, '0', 'databases.sql without a word');
 
@@ -71,10 +71,14 @@ cmp_ok($lines, '>=', 200, 'columns.sql prints every column, constraint and index
 same_text($columns[1], $columns[0], 'and the same in both deployments of one database');
 my @references = map { /ALTER TABLE (\w+) ADD FOREIGN KEY \((\w+)\)/ ? "$1|$1_$2_fkey" : () } split /\n/, slurp_file("$example/foreign_keys.sql");
 is(scalar @references, 15, 'fifteen foreign keys cross services');
-my $separate = join '', sort map { "$_\n" } grep { my $line = $_; !grep { index($line, "$_|") == 0 } @references } split /\n/, $columns[0];
+my $separate = join '', sort map { "$_\n" } grep {
+	my $line = $_;
+	# nor the counters that need two services in one database
+	$line !~ /^(events|posts|tickets)\|svc_keep_count_/ && !grep { index($line, "$_|") == 0 } @references
+} split /\n/, $columns[0];
 # types of a contract are in more than one of them
 my %separate = map { $_ => 1 } map { split /\n/, (run_script($node, $_, "$example/columns.sql"))[1] } @databases;
-same_text(join('', map { "$_\n" } sort keys %separate), $separate, 'in databases of their own the services have all but those');
+same_text(join('', map { "$_\n" } sort keys %separate), $separate, 'in databases of their own the services have all else');
 $node->safe_psql('anigmaa_monolith', 'ALTER TABLE posts ADD COLUMN one_more int');
 isnt((run_script($node, 'anigmaa_monolith', "$example/columns.sql"))[1], $columns[0], 'it would see one column more');
 $node->safe_psql('anigmaa_monolith', 'ALTER TABLE posts DROP COLUMN one_more');
