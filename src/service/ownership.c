@@ -3,8 +3,7 @@
  *
  * The rule: a partition belongs with its partitioned table, an index and a
  * sequence with the table they serve; else an assignment counts, else the
- * schema's service (unless an extension made it), else (inheritance) the parent
- * table, else nobody.
+ * schema's service, else (inheritance) the parent table, else nobody.
  *
  * The cache is the session's own.  Its entries go stale in three ways, and each
  * has its invalidation message, sent by transactions when they commit:
