@@ -12,9 +12,13 @@ use warnings;
 use Cwd qw(getcwd);
 use File::Basename qw(dirname);
 use File::Find qw(find);
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use SvcTest qw(new_server ask_for_passwords shop_passwords);
 use Test::More;
 
 # What the catalog says of functions: name, kind (public, internal), may everybody call it, comment, arguments and
@@ -143,15 +147,24 @@ sub examples_of
 }
 
 # What psql prints, errors between the answers, without the files' names
-sub psql_prints
+sub prints
 {
-	my ($database, $input, @options) = @_;
+	my (@options) = @_;
 	my $output;
 	local $ENV{PGHOST} = $node->host;
 	local $ENV{PGPORT} = $node->port;
 
-	IPC::Run::run [ 'psql', '-X', '-q', '-d', $node->connstr($database), @options ],
-	  '<', \$input, '>&', \$output;
+	IPC::Run::run [ 'psql', '-X', '-q', '-w', @options ], '<', \'', '>&', \$output;
+	return $output;
+}
+
+# The same for statements
+sub psql_prints
+{
+	my ($database, $input) = @_;
+	my $output;
+
+	IPC::Run::run [ 'psql', '-X', '-q', '-d', $node->connstr($database) ], '<', \$input, '>&', \$output;
 	return $output;
 }
 
@@ -197,7 +210,7 @@ sub check_examples
 	}
 }
 
-# ---- the tour in README.md is what examples/shop/tour.sql prints ----
+# ---- the tour in README.md is what examples/shop/databases_tour.sql prints ----
 
 # Sentences (lines that begin with ---) and transcripts, in order
 sub tour_of_script
@@ -205,7 +218,7 @@ sub tour_of_script
 	my ($printed) = @_;
 	my @tour;
 
-	$printed =~ s/^psql:tour\.sql:\d+: //mg;
+	$printed =~ s/^psql:databases_tour\.sql:\d+: //mg;
 	foreach my $line (split /\n/, $printed)
 	{
 		if ($line =~ /^--- (.*)/)
@@ -233,19 +246,24 @@ sub tour_of_readme
 	return join "\n", map { without_trailing_blanks($_) } @tour;
 }
 
+# On a server of its own, which asks for passwords, as that of the quickstart
 sub check_tour
 {
 	my $root = getcwd();
 	my $documented = tour_of_readme();
+	my $server = new_server('tour');
+	my @shop = ('-h', $server->host, '-p', $server->port, '-d', 'postgres');
 	my @printed;
 
-	fresh_database('shop');
+	ask_for_passwords($server);
+	shop_passwords();
 	chdir 'examples/shop' or die;
-	is(psql_prints('shop', '', '-f', 'install.sql'), '', 'the shop is installed');
-	push @printed, tour_of_script(psql_prints('shop', '', '-f', 'tour.sql')) foreach 1, 2;
+	is(prints(@shop, '-f', 'databases.sql'), '', 'the shop is made');
+	push @printed, tour_of_script(prints(@shop, '-f', 'databases_tour.sql')) foreach 1, 2;
 	chdir $root or die;
-	is($printed[0], $documented, 'the tour in README.md is what tour.sql prints');
+	is($printed[0], $documented, 'the tour in README.md is what databases_tour.sql prints');
 	is($printed[1], $printed[0], 'taken again, it prints the same');
+	$server->stop;
 }
 
 # ---- the reference and the catalog ----

@@ -11,8 +11,11 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# A password file of the machine's must not leak in
+delete $ENV{PGPASSFILE};
+
 our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines
-  run_script run_checks dump_of catalog_facts logs_in roles_of);
+  run_script run_checks dump_of catalog_facts logs_in roles_of skip_all_tests ask_for_passwords add_password shop_passwords);
 
 # Make and start a server that preloads the library, unless preload => 0.
 # conf: further settings; init: arguments of initdb; install_path: of another
@@ -37,6 +40,62 @@ sub new_server
 	}
 	$node->start;
 	return $node;
+}
+
+# Ends a test file that this machine cannot run.  Where everything must be tested
+# (CI), that is a failure.
+sub skip_all_tests
+{
+	my ($name, $reason) = @_;
+
+	plan(skip_all => "$name: $reason") unless ($ENV{CI} // '') eq 'true';
+	fail("$name: $reason");
+	done_testing();
+	exit 1;
+}
+
+# From here on the server asks everybody but its administrator for a password
+sub ask_for_passwords
+{
+	my ($node) = @_;
+	my $admin = $node->safe_psql('postgres', 'SELECT current_user');
+
+	unlink $node->data_dir . '/pg_hba.conf';
+	$node->append_conf('pg_hba.conf', <<"HBA");
+local all "$admin" trust
+local all all scram-sha-256
+host all all 127.0.0.1/32 scram-sha-256
+HBA
+	$node->reload;
+	return;
+}
+
+# A password that clients know from here on
+sub add_password
+{
+	my ($dbname, $user, $password) = @_;
+
+	PostgreSQL::Test::Utils::append_to_file($ENV{PGPASSFILE}, "*:*:$dbname:$user:$password\n");
+	chmod 0600, $ENV{PGPASSFILE};
+	return;
+}
+
+# Passwords for examples/shop: in the environment for databases.sql, and in a
+# password file for its logins.  A prefix is that of databases.sql.
+sub shop_passwords
+{
+	my ($prefix) = @_;
+
+	$ENV{PGPASSFILE} //= PostgreSQL::Test::Utils::tempdir() . '/passwords';
+	$prefix //= '';
+	foreach my $service (qw(auth product cart promotion))
+	{
+		$ENV{ uc($service) . '_DB_PASSWORD' } = "secret of $service";
+		add_password("${prefix}${service}_db", "${prefix}${service}_user", "secret of $service");
+	}
+	$ENV{POC_PASSWORD} = 'secret of poc';
+	add_password("${prefix}poc", "${prefix}poc_user", 'secret of poc');
+	return;
 }
 
 # Run statements in one session, each in a transaction that is rolled back, and
