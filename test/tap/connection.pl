@@ -22,7 +22,7 @@ my $near = new_server('near', conf => "log_statement = all\n");
 my $far = new_server('far', conf => "log_statement = all\nlisten_addresses = '127.0.0.1'\n");
 
 # Who logs in must say a password, but for the superuser, on the socket
-sub ask_for_passwords
+sub ask_others
 {
 	my ($node, $others) = @_;
 
@@ -99,7 +99,7 @@ like(says($near, 'monolith', $connect),
 is(remains($near, 'monolith'), '', 'and nothing is left');
 is(remains($near, 'product_db'), 'product_api', 'there neither');
 
-ask_for_passwords($near, 'scram-sha-256');
+ask_others($near, 'scram-sha-256');
 $ENV{PGUSER} = 'postgres';
 is(says($near, 'monolith', "BEGIN; $connect; ROLLBACK; $connect"), "\n", 'connected, also after it was rolled back');
 is(says($near, 'monolith', $query, %cart), $before, 'the same query, now from another database');
@@ -245,7 +245,7 @@ CREATE TABLE items (id int PRIMARY KEY, amount int);
 INSERT INTO items VALUES (1, 10), (2, 20);
 SELECT svc.publish('stock', 'items', 'items');
 SQL
-ask_for_passwords($far, 'scram-sha-256');
+ask_others($far, 'scram-sha-256');
 my $port = $far->port;
 my $place = "database => 'stock_db', host => '127.0.0.1', port => $port, consumer => 'cart'";
 $connect = "SELECT svc.connect('stock', $place, username => 'stock_user', password => 'stock secret')";
@@ -314,7 +314,7 @@ unlink $far->data_dir . '/pg_hba.conf';
 $far->append_conf('pg_hba.conf', "local all all trust\nhost all all 127.0.0.1/32 trust\n");
 $far->reload;
 like(says($near, 'monolith', $connect), qr/the server of service "stock" asks for no password/, 'a server that asks for no password');
-ask_for_passwords($far, 'scram-sha-256');
+ask_others($far, 'scram-sha-256');
 
 $near->stop;
 $far->stop;
