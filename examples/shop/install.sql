@@ -15,7 +15,7 @@
 \else
   \set prefix ''
 \endif
-\ir roles.sql
+\ir names.sql
 SET client_min_messages = warning;
 \o /dev/null
 
@@ -37,55 +37,58 @@ SELECT svc.create_service('promotion', schema => 'promotion', role_prefix => :'p
     login => :'promotion_user', login_level => 'owner',
     team => 'marketing', description => 'Promo codes, campaigns and what came of them');
 
--- Their init scripts, each as its own service.  A login has these settings
--- from its first moment; here they are made by hand.
+-- Their init scripts and what they show to each other, each as its own service.
+-- A login has these settings from its first moment; here they are made by hand.
 SET ROLE :"auth_owner";
 SET search_path = auth, public, svc_triggers;
 \ir init/auth_db_init.sql
+\ir contracts/auth_contracts.sql
 RESET ROLE;
 
 SET ROLE :"product_owner";
 SET search_path = product, public, svc_triggers;
 \ir init/product_db_init.sql
+\ir contracts/product_contracts.sql
 RESET ROLE;
 
 SET ROLE :"cart_owner";
 SET search_path = cart, public, svc_triggers;
 \ir init/cart_db_init.sql
+\ir contracts/cart_contracts.sql
 RESET ROLE;
 
 SET ROLE :"promotion_owner";
 SET search_path = promotion, public, svc_triggers;
 \ir init/promotion_db_init.sql
+\ir contracts/promotion_contracts.sql
 RESET ROLE;
-RESET search_path;
 
--- The contracts come before the data: cart and promotion look ids up in them
-\ir contracts.sql
-
+-- The data come after all contracts: cart and promotion look ids up in them.
+-- Counters are counted once when they are declared, so upkeep may come last.
 SET ROLE :"auth_owner";
 SET search_path = auth, public, svc_triggers;
 \ir data/auth_data.sql
+\ir upkeep/auth_upkeep.sql
 RESET ROLE;
 
 SET ROLE :"product_owner";
 SET search_path = product, public, svc_triggers;
 \ir data/product_data.sql
+\ir upkeep/product_upkeep.sql
 RESET ROLE;
 
 SET ROLE :"cart_owner";
 SET search_path = cart, public, svc_triggers;
 \ir data/cart_data.sql
+\ir upkeep/cart_upkeep.sql
 RESET ROLE;
 
 SET ROLE :"promotion_owner";
 SET search_path = promotion, public, svc_triggers;
 \ir data/promotion_data.sql
+\ir upkeep/promotion_upkeep.sql
 RESET ROLE;
 RESET search_path;
-
--- Counters are counted once when they are declared, so upkeep may come last
-\ir upkeep.sql
 
 COMMIT;
 

@@ -11,34 +11,11 @@
 \else
   \set prefix ''
 \endif
-\ir roles.sql
+\ir names.sql
 SET client_min_messages = warning;
 BEGIN;
 
--- The four services, with what each should have
-CREATE TEMPORARY TABLE expected (service, login, tables) AS
-SELECT v.service, (:'prefix' || v.login)::name, v.tables::name[]
-  FROM (VALUES
-        ('auth',      'auth_user',      '{user_profiles,user_sessions,users}'),
-        ('cart',      'cart_user',      '{cart_items,cart_view,carts,reference_validation_log,saved_carts,wishlist_items,wishlists}'),
-        ('product',   'product_user',   '{categories,product_images,product_inventory,product_variants,products}'),
-        ('promotion', 'promotion_user', '{campaign_promo_codes,promo_analytics,promo_codes,promo_suggestions,promo_usage,promotion_campaigns,user_promo_eligibility}')
-       ) v (service, login, tables);
-
-CREATE FUNCTION pg_temp.ok(passed boolean, description text) RETURNS text
-    LANGUAGE sql AS $$SELECT CASE WHEN passed THEN 'ok' ELSE 'not ok' END || ' - ' || description$$;
-
--- What comes of a command in a session of a login: done, or the SQLSTATE.
--- Nothing of it stays, whatever comes of it.
-CREATE FUNCTION pg_temp.outcome(login name, command text) RETURNS text
-    LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE format('SET LOCAL SESSION AUTHORIZATION %I', login);
-    EXECUTE command;
-    RAISE EXCEPTION USING ERRCODE = 'UNDO0';
-EXCEPTION WHEN OTHERS THEN
-    RETURN CASE SQLSTATE WHEN 'UNDO0' THEN 'done' ELSE SQLSTATE END;
-END$$;
+\ir test_common.sql
 
 -- What comes of a command (%I.%I: the table) tried on every table of the other services
 CREATE FUNCTION pg_temp.outcomes_elsewhere(service text, login name, command text) RETURNS text[]
@@ -48,25 +25,19 @@ SELECT array_agg(DISTINCT pg_temp.outcome($2, format($3, e.service, t.name)))
  CROSS JOIN LATERAL unnest(e.tables) t (name)
  WHERE e.service <> $1$$;
 
-CREATE FUNCTION pg_temp.has_rows(schema name, relation name) RETURNS boolean
-    LANGUAGE plpgsql AS $$
-DECLARE
-    found_one boolean;
-BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %I.%I)', schema, relation) INTO found_one;
-    RETURN found_one;
-END$$;
+-- The services of this database: the cluster may have others of these names
+CREATE TEMPORARY VIEW services AS SELECT * FROM svc.services WHERE database = current_database();
 
 \echo 1..113
 
 -- Services and tables
 
 SELECT pg_temp.ok(array_agg(service ORDER BY service) = '{auth,cart,product,promotion}', 'there are four services')
-  FROM svc.services;
+  FROM services;
 SELECT pg_temp.ok(bool_and(s.form = 'schema' AND s.schema = s.service AND s.owner = :'prefix' || s.service || '_owner'
                            AND s.team IS NOT NULL AND s.description IS NOT NULL),
                   'each has a schema of its name, an owner role, a team and a description')
-  FROM svc.services s;
+  FROM services s;
 SELECT pg_temp.ok((SELECT array_agg(c.relname ORDER BY c.relname)
                      FROM svc.tables t JOIN pg_class c ON c.oid = t.relation
                     WHERE t.service = e.service) = e.tables,
@@ -74,7 +45,7 @@ SELECT pg_temp.ok((SELECT array_agg(c.relname ORDER BY c.relname)
   FROM expected e ORDER BY e.service;
 SELECT pg_temp.ok((SELECT bool_and(c.relowner = to_regrole(s.owner::text))
                      FROM pg_class c
-                     JOIN svc.services s ON s.service = e.service AND c.relnamespace = to_regnamespace(s.schema::text)
+                     JOIN services s ON s.service = e.service AND c.relnamespace = to_regnamespace(s.schema::text)
                     WHERE c.relkind IN ('r', 'v', 'S')),
                   format('everything in schema %s belongs to its owner role', e.service))
   FROM expected e ORDER BY e.service;
@@ -115,14 +86,14 @@ SELECT pg_temp.ok(r.rolcanlogin AND NOT (r.rolsuper OR r.rolcreaterole OR r.rolc
 SELECT pg_temp.ok(d.setconfig @> ARRAY['role=' || s.owner, format('search_path=%s, public, svc_triggers', s.schema)],
                   format('%s works as its owner role, in its schema', e.login))
   FROM expected e
-  JOIN svc.services s USING (service)
+  JOIN services s USING (service)
   LEFT JOIN pg_db_role_setting d ON d.setrole = to_regrole(e.login::text)
         AND d.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
  ORDER BY e.service;
 SELECT pg_temp.ok(bool_and(pg_has_role(e.login, r.role, 'MEMBER') = (s.service = e.service)),
                   format('%s is a member of its own service''s roles and of no other''s', e.login))
   FROM expected e
- CROSS JOIN svc.services s
+ CROSS JOIN services s
  CROSS JOIN LATERAL (VALUES (s.owner), (s.writer), (s.reader)) r (role)
  GROUP BY e.service, e.login ORDER BY e.service;
 
@@ -161,7 +132,7 @@ SELECT pg_temp.ok(bool_and(pg_temp.outcome(e.login, c.command) = '42501'),
 SELECT pg_temp.ok(bool_and(pg_temp.outcome(e.login, format('SET ROLE %I', r.role)) = '42501'),
                   format('%s cannot become another service''s role or login', e.login))
   FROM expected e
-  JOIN svc.services s ON s.service <> e.service
+  JOIN services s ON s.service <> e.service
   JOIN expected o ON o.service = s.service
  CROSS JOIN LATERAL (VALUES (s.owner), (s.writer), (s.reader), (o.login)) r (role)
  GROUP BY e.service, e.login ORDER BY e.service;
@@ -170,18 +141,9 @@ SELECT pg_temp.ok(bool_and(pg_temp.outcome(e.login, format('SET ROLE %I', r.role
 
 SELECT pg_temp.ok((SELECT string_agg(a.attname, ',' ORDER BY a.attnum)
                      FROM pg_attribute a
-                    WHERE a.attrelid = to_regclass(v.view) AND a.attnum > 0) = v.columns,
-                  format('%s shows %s', v.view, v.columns))
-  FROM (VALUES
-        ('auth_api.users', 'id,username,email,role,is_active,is_verified'),
-        ('cart_api.carts', 'id,user_id,status,item_count'),
-        ('product_api.categories', 'id,parent_id,name,slug'),
-        ('product_api.product_images', 'id,product_id,url,alt_text'),
-        ('product_api.product_inventory', 'product_id,available_quantity'),
-        ('product_api.product_variants', 'id,product_id,sku,name,price_adjustment,stock_quantity'),
-        ('product_api.products', 'id,category_id,sku,name,slug,brand,price,currency,status'),
-        ('promotion_api.promo_codes', 'id,code,description,discount_type,discount_value,max_discount_amount,min_order_amount,product_ids,category_ids,expires_at')
-       ) v (view, columns);
+                    WHERE a.attrelid = to_regclass(p.view) AND a.attnum > 0) = p.columns,
+                  format('%s shows %s', p.view, p.columns))
+  FROM published p ORDER BY p.view;
 SELECT pg_temp.ok(count(*) = 8, 'these eight are all that is published') FROM svc.entities;
 SELECT pg_temp.ok(array_agg(code ORDER BY code) = '{BOOKS5,COMEBACK,FREESHIP,LASTTHREE,SPRING25,WELCOME10}',
                   'promotion_api.promo_codes leaves out codes that are over, off or yet to come')

@@ -14,7 +14,7 @@
 \else
   \set prefix ''
 \endif
-\ir roles.sql
+\ir names.sql
 \set review_roles :prefix review
 \set review_owner :prefix review_owner
 \set review_user :prefix review_user
@@ -22,7 +22,7 @@ BEGIN;
 \set ECHO queries
 
 \echo '--- Four services in one database, each with a schema, roles and a team of its own.'
-SELECT service, schema, owner, team FROM svc.services ORDER BY service;
+SELECT service, schema, owner, team FROM svc.services WHERE database = current_database() ORDER BY service;
 
 \echo
 \echo '--- Every table belongs to one of them.'

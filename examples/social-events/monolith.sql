@@ -17,7 +17,7 @@
 \else
   \set prefix monolith_
 \endif
-\ir roles.sql
+\ir names.sql
 SET client_min_messages = warning;
 \o /dev/null
 
@@ -62,9 +62,18 @@ SELECT svc.assign('post', 'posts', 'post_images', 'comments', 'likes', 'reposts'
 SELECT svc.assign('ticket', 'tickets', 'ticket_transactions');
 
 -- As in schemas.sql; the foreign keys are there already
-\ir contracts.sql
-\ir upkeep.sql
-\ir data.sql
+\ir contracts/user_contracts.sql
+\ir contracts/event_contracts.sql
+\ir contracts/post_contracts.sql
+\ir contracts/ticket_contracts.sql
+\ir upkeep/user_upkeep.sql
+\ir upkeep/event_upkeep.sql
+\ir upkeep/post_upkeep.sql
+\ir upkeep/across_services.sql
+\ir data/user_data.sql
+\ir data/event_data.sql
+\ir data/post_data.sql
+\ir data/ticket_data.sql
 RESET search_path;
 
 COMMIT;

@@ -15,7 +15,7 @@
 \else
   \set prefix ''
 \endif
-\ir roles.sql
+\ir names.sql
 SET client_min_messages = warning;
 \o /dev/null
 
@@ -63,9 +63,18 @@ RESET ROLE;
 -- What all deployments of one database have, whatever schema a table lies in
 SET search_path = user_service, event_service, post_service, ticket_service, public;
 \ir foreign_keys.sql
-\ir contracts.sql
-\ir upkeep.sql
-\ir data.sql
+\ir contracts/user_contracts.sql
+\ir contracts/event_contracts.sql
+\ir contracts/post_contracts.sql
+\ir contracts/ticket_contracts.sql
+\ir upkeep/user_upkeep.sql
+\ir upkeep/event_upkeep.sql
+\ir upkeep/post_upkeep.sql
+\ir upkeep/across_services.sql
+\ir data/user_data.sql
+\ir data/event_data.sql
+\ir data/post_data.sql
+\ir data/ticket_data.sql
 RESET search_path;
 
 COMMIT;

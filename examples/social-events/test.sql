@@ -24,7 +24,7 @@ SELECT :'deployment' = 'schemas' AS in_schemas \gset
 \else
   \set prefix monolith_
 \endif
-\ir roles.sql
+\ir names.sql
 SET client_min_messages = warning;
 SET search_path = user_service, event_service, post_service, ticket_service, public;
 BEGIN;
@@ -46,33 +46,10 @@ SELECT e.service, c.oid::regclass, format('%I.%I', c.relnamespace::regnamespace,
  CROSS JOIN LATERAL unnest(e.tables) t (name)
   JOIN pg_class c ON c.oid = t.name::text::regclass;
 
-CREATE FUNCTION pg_temp.ok(passed boolean, description text) RETURNS text
-    LANGUAGE sql AS $$SELECT CASE WHEN $1 THEN 'ok' ELSE 'not ok' END || ' - ' || $2$$;
+\ir test_functions.sql
 
--- What comes of a command in a session of a role: done, or the SQLSTATE.
--- Nothing of it stays, whatever comes of it.
-CREATE FUNCTION pg_temp.outcome(role name, command text) RETURNS text
-    LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE format('SET LOCAL SESSION AUTHORIZATION %I', role);
-    EXECUTE command;
-    RAISE EXCEPTION USING ERRCODE = 'UNDO0';
-EXCEPTION WHEN OTHERS THEN
-    RETURN CASE SQLSTATE WHEN 'UNDO0' THEN 'done' ELSE SQLSTATE END;
-END$$;
-
-CREATE FUNCTION pg_temp.has_rows(relation regclass) RETURNS boolean
-    LANGUAGE plpgsql AS $$
-DECLARE
-    found_one boolean;
-BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s)', relation) INTO found_one;
-    RETURN found_one;
-END$$;
-
--- Ids of the sample data: a 1 is the first user, e 4 the tasting
-CREATE FUNCTION pg_temp.id(kind text, n int) RETURNS uuid
-    LANGUAGE sql IMMUTABLE AS $$SELECT ($1 || '0000000-0000-4000-8000-' || lpad($2::text, 12, '0'))::uuid$$;
+-- The services of this database: the cluster may have others of these names
+CREATE TEMPORARY VIEW services AS SELECT * FROM svc.services WHERE database = current_database();
 
 \echo 1..133
 
@@ -81,7 +58,7 @@ CREATE FUNCTION pg_temp.id(kind text, n int) RETURNS uuid
 SELECT pg_temp.ok(array_agg(service ORDER BY service) = '{event,post,ticket,user}'
                   AND bool_and(form = CASE WHEN :'in_schemas' THEN 'schema' ELSE 'logical' END),
                   format('there are four %s services', CASE WHEN :'in_schemas' THEN 'schema' ELSE 'logical' END))
-  FROM svc.services;
+  FROM services;
 SELECT pg_temp.ok((SELECT array_agg(c.relname ORDER BY c.relname)
                      FROM svc.tables t JOIN pg_class c ON c.oid = t.relation
                     WHERE t.service = e.service AND t.how = CASE WHEN :'in_schemas' THEN 'schema' ELSE 'assigned' END) = e.tables,
@@ -230,7 +207,7 @@ SELECT pg_temp.ok(bool_and(pg_temp.outcome(e.worker, format(c.command, p.name)) 
 SELECT pg_temp.ok(bool_and(pg_temp.outcome(e.worker, format('SET ROLE %I', r.role)) = '42501'),
                   format('%s cannot become a role of another service', e.worker))
   FROM expected e
-  JOIN svc.services s ON s.service <> e.service
+  JOIN services s ON s.service <> e.service
  CROSS JOIN LATERAL (VALUES (s.owner), (s.writer), (s.reader)) r (role)
  GROUP BY e.service, e.worker ORDER BY e.service;
 SELECT pg_temp.ok(bool_and(pg_temp.outcome(e.worker, format('CREATE TABLE %s.more (id int)', n.nspname))

@@ -211,11 +211,7 @@ check_link_role(Oid role, const char *name, const char *consumer)
 static char *
 link_name(const Service *consumer)
 {
-	char	   *owner = svc_role_name(consumer->owner);
-	int			length = strlen(owner) - strlen("_owner");
-
-	return link_role_name(length > 0 && strcmp(owner + length, "_owner") == 0 ? pnstrdup(owner, length)
-						  : consumer->name, "", "_link");
+	return link_role_name(link_role_prefix(consumer), "", "_link");
 }
 
 /* The link of the consumer: the one it has for others, or a new role. */

@@ -89,6 +89,19 @@ link_role_name(const char *prefix, const char *middle, const char *suffix)
 	return cut;
 }
 
+/*
+ * What the names of a service's links begin with: what those of its other roles
+ * do, so that the same system fits into a cluster twice.
+ */
+char *
+link_role_prefix(const Service *service)
+{
+	char	   *owner = svc_role_name(service->owner);
+	int			length = strlen(owner) - strlen("_owner");
+
+	return length > 0 && strcmp(owner + length, "_owner") == 0 ? pnstrdup(owner, length) : service->name;
+}
+
 /* The link of a consumer, or NULL.  Inside a scope of the extension's owner. */
 static Link *
 find_link(const char *service, const char *consumer)
@@ -185,7 +198,7 @@ make_login(const LinkRequest *request, const Link *link)
 		svc_sql_do("ALTER ROLE %s LOGIN", quote_identifier(svc_role_name(link->login)));
 		return link->login;
 	}
-	name = link_role_name(request->service, "_for_", request->consumer);
+	name = link_role_name(link_role_prefix(service_lookup(request->service, false)), "_for_", request->consumer);
 	if (OidIsValid(get_role_oid(name, true)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),

@@ -5,6 +5,7 @@
 #define SVC_LINK_H
 
 #include "nodes/pg_list.h"
+#include "service/service.h"
 
 /* What is asked of the service whose contract it is */
 typedef struct LinkRequest
@@ -18,6 +19,7 @@ typedef struct LinkRequest
 
 extern char *link_secret(void);
 extern char *link_verifier(const char *secret);
+extern char *link_role_prefix(const Service *service);
 extern char *link_role_name(const char *prefix, const char *middle, const char *suffix);
 extern List *link_entry(List *items);
 extern bool link_exists(const char *service, const char *consumer);

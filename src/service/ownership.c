@@ -243,7 +243,8 @@ resolve_ownership(Oid relation, NameData *service)
 	if (ownership_assignment(relation, service))
 		return OWNED_ASSIGNED;
 	found = schema ? service_of_schema(schema) : NULL;
-	if (found)
+	/* what an extension brings into a service's schema is the extension's */
+	if (found && !OidIsValid(getExtensionOfObject(RelationRelationId, relation)))
 	{
 		namestrcpy(service, found->name);
 		return OWNED_SCHEMA;

@@ -3,7 +3,8 @@
 # extension, its links are followed.
 #
 # A block ```sql is run; a block ```text right after it is its output.  A block
-# without one may print what it likes, but no error.  ```sql synopsis is a
+# without one may print what it likes, but no error.  ```sh run is a shell
+# script, run in its turn in a directory of the page's.  ```sql synopsis is a
 # signature, and compared with the catalog.
 use strict;
 use warnings;
@@ -11,9 +12,13 @@ use warnings;
 use Cwd qw(getcwd);
 use File::Basename qw(dirname);
 use File::Find qw(find);
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use SvcTest qw(new_server ask_for_passwords shop_passwords);
 use Test::More;
 
 # What the catalog says of functions: name, kind (public, internal), may everybody call it, comment, arguments and
@@ -57,9 +62,18 @@ SELECT 'svc.' || c.relname,
 my %never_raised = ('svc.create_service' => '3F000');
 
 my @pages = sort glob 'docs/*.md';
+my $tempdir = PostgreSQL::Test::Utils::tempdir;
 my $node = PostgreSQL::Test::Cluster->new('docs');
 $node->init;
 $node->append_conf('postgresql.conf', "fsync = off\n");
+# links must be asked for a password
+{
+	my $file = $node->data_dir . '/pg_hba.conf';
+	my $lines = slurp_file($file);
+
+	unlink $file;
+	$node->append_conf('pg_hba.conf', "local all product_for_cart scram-sha-256\n$lines");
+}
 $node->start;
 
 check_examples($_) foreach @pages;
@@ -101,6 +115,18 @@ sub without_trailing_blanks
 
 # ---- examples ----
 
+# A shell script as a statement of psql
+my $scripts = 0;
+
+sub shell_from_psql
+{
+	my ($script) = @_;
+	my $file = "$tempdir/example_" . $scripts++;
+
+	append_to_file($file, "set -e\ncd $tempdir\n$script");
+	return "\\! sh $file 2>&1\n";
+}
+
 # The blocks of a page: line, statements, expected output or undef
 sub examples_of
 {
@@ -108,26 +134,37 @@ sub examples_of
 	my $text = slurp_file($page);
 	my @examples;
 
-	while ($text =~ /^```sql\n(.*?)^```\n(?:\n*^```text\n(.*?)^```\n)?/msg)
+	while ($text =~ /^```(sql|sh run)\n(.*?)^```\n(?:\n*^```text\n(.*?)^```\n)?/msg)
 	{
 		push @examples,
 		  {
 			line => 1 + (substr($text, 0, $-[0]) =~ tr/\n//),
-			statements => $1,
-			output => $2
+			statements => $1 eq 'sql' ? $2 : shell_from_psql($2),
+			output => $3
 		  };
 	}
 	return @examples;
 }
 
 # What psql prints, errors between the answers, without the files' names
+sub prints
+{
+	my (@options) = @_;
+	my $output;
+	local $ENV{PGHOST} = $node->host;
+	local $ENV{PGPORT} = $node->port;
+
+	IPC::Run::run [ 'psql', '-X', '-q', '-w', @options ], '<', \'', '>&', \$output;
+	return $output;
+}
+
+# The same for statements
 sub psql_prints
 {
-	my ($database, $input, @options) = @_;
+	my ($database, $input) = @_;
 	my $output;
 
-	IPC::Run::run [ 'psql', '-X', '-q', '-d', $node->connstr($database), @options ],
-	  '<', \$input, '>&', \$output;
+	IPC::Run::run [ 'psql', '-X', '-q', '-d', $node->connstr($database) ], '<', \$input, '>&', \$output;
 	return $output;
 }
 
@@ -168,12 +205,12 @@ sub check_examples
 		}
 		else
 		{
-			unlike($printed, qr/^(?:ERROR|FATAL|psql|nothing)/m, $name);
+			unlike($printed, qr/^(?:ERROR|FATAL|psql|nothing|(?:pg_|create|drop)\w+: (?:error|warning))/m, $name);
 		}
 	}
 }
 
-# ---- the tour in README.md is what examples/shop/tour.sql prints ----
+# ---- the tour in README.md is what examples/shop/databases_tour.sql prints ----
 
 # Sentences (lines that begin with ---) and transcripts, in order
 sub tour_of_script
@@ -181,7 +218,7 @@ sub tour_of_script
 	my ($printed) = @_;
 	my @tour;
 
-	$printed =~ s/^psql:tour\.sql:\d+: //mg;
+	$printed =~ s/^psql:databases_tour\.sql:\d+: //mg;
 	foreach my $line (split /\n/, $printed)
 	{
 		if ($line =~ /^--- (.*)/)
@@ -209,19 +246,24 @@ sub tour_of_readme
 	return join "\n", map { without_trailing_blanks($_) } @tour;
 }
 
+# On a server of its own, which asks for passwords, as that of the quickstart
 sub check_tour
 {
 	my $root = getcwd();
 	my $documented = tour_of_readme();
+	my $server = new_server('tour');
+	my @shop = ('-h', $server->host, '-p', $server->port, '-d', 'postgres');
 	my @printed;
 
-	fresh_database('shop');
+	ask_for_passwords($server);
+	shop_passwords();
 	chdir 'examples/shop' or die;
-	is(psql_prints('shop', '', '-f', 'install.sql'), '', 'the shop is installed');
-	push @printed, tour_of_script(psql_prints('shop', '', '-f', 'tour.sql')) foreach 1, 2;
+	is(prints(@shop, '-f', 'databases.sql'), '', 'the shop is made');
+	push @printed, tour_of_script(prints(@shop, '-f', 'databases_tour.sql')) foreach 1, 2;
 	chdir $root or die;
-	is($printed[0], $documented, 'the tour in README.md is what tour.sql prints');
+	is($printed[0], $documented, 'the tour in README.md is what databases_tour.sql prints');
 	is($printed[1], $printed[0], 'taken again, it prints the same');
+	$server->stop;
 }
 
 # ---- the reference and the catalog ----

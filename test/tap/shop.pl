@@ -122,5 +122,90 @@ foreach my $file (sort glob "$shop/init/*.sql")
 note("$tables tables of services that run alone");
 is($tables, 22, 'all tables of the README');
 
+# ---- four databases ----
+
+my $database_checks = 159;
+$node->stop;
+$node = new_server('databases', conf => "jit = off\n");
+ask_for_passwords($node);
+shop_passwords();
+my @databases = qw(auth_db cart_db poc product_db promotion_db);
+($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases.sql");
+is($rc . $out . $err, '0', 'databases.sql without a word');
+# Rows of the catalog come in any order
+sub dumps { return join "\n", sort map { split /\n/, dump_of($node, $_) } @_ }
+$before = dumps(@databases);
+run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks);
+same_text(dumps(@databases), $before, 'which change nothing');
+($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases.sql");
+is($rc . $out . $err, '0', 'databases.sql a second time');
+same_text(dumps(@databases), $before, 'changes nothing');
+
+# Real logins: what a password opens, and what not
+foreach my $login (qw(auth_user product_user cart_user promotion_user poc_user))
+{
+	my @open = grep {
+		my ($printed, $said);
+		$node->psql($_, 'SELECT 1', extra_params => [ '-U', $login, '-w' ], stdout => \$printed, stderr => \$said,
+			connstr => $node->connstr($_) . " password='secret of " . ($login =~ s/_user//r) . "'") == 0;
+	} @databases;
+	is("@open", $login =~ s/_user$/_db/r =~ s/^poc_db$/poc/r, "$login gets into its own database");
+}
+
+# databases_test.sql finds what is wrong
+@wrong = (
+	[ 'product_db', 'GRANT SELECT ON products TO product_for_cart', 'REVOKE SELECT ON products FROM product_for_cart' ],
+	[ 'cart_db', 'ALTER TABLE cart_items DISABLE TRIGGER ALL', 'ALTER TABLE cart_items ENABLE TRIGGER ALL' ],
+	[ 'auth_db', 'GRANT CONNECT ON DATABASE auth_db TO cart_user', 'REVOKE CONNECT ON DATABASE auth_db FROM cart_user' ],
+	[ 'product_db', "UPDATE products SET name = 'x' WHERE id = 1", "UPDATE products SET name = 'Nordlys 5 Phone' WHERE id = 1" ]);
+foreach my $case (@wrong)
+{
+	my ($dbname, $wrong, $right) = @$case;
+
+	$node->safe_psql($dbname, $wrong);
+	my $failures = () = (run_script($node, 'postgres', "$shop/databases_test.sql"))[1] =~ /^not ok/mg;
+	cmp_ok($failures, '>', 0, "databases_test.sql notices: $wrong");
+	$node->safe_psql($dbname, $right);
+}
+run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks);
+
+# A visit of a customer, as the services' processes live it
+($rc, $out, $err) = run_script($node, 'auth_db', "$shop/session.sql", user => 'auth_user');
+is($rc, 0, 'session.sql');
+run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks);
+
+# Rid of it
+$roles = join "\n", lines($node, 'postgres', "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1");
+cmp_ok(($roles =~ tr/\n//), '>=', 5 + 4 * 3, 'there are many roles');
+($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases_drop.sql");
+is($rc . $out . $err, '0', 'databases_drop.sql');
+rows($node, 'postgres', "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> CURRENT_USER", '', 'leaves no role');
+rows($node, 'postgres', "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database", 'postgres template0 template1', 'and no database');
+
+# Beside a shop in schemas, whose roles have the names: under other names, with
+# passwords that are made for it
+$node->safe_psql('postgres', 'CREATE DATABASE shop');
+($rc, $out, $err) = run_script($node, 'shop', "$shop/install.sql");
+is($rc . $out . $err, '0', 'install.sql');
+($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases.sql");
+is($rc, 3, 'databases.sql stops where roles are taken');
+like($err, qr/ERROR:  role "auth_owner" already exists\n.*HINT:  .*role_prefix/s, 'and says so');
+rows($node, 'postgres', "SELECT count(*) FROM pg_database WHERE datname LIKE '%\\_db'", '0', 'and leaves no database');
+{
+	delete local @ENV{qw(AUTH_DB_PASSWORD PRODUCT_DB_PASSWORD CART_DB_PASSWORD PROMOTION_DB_PASSWORD POC_PASSWORD)};
+	($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases.sql", prefix => 'four_');
+	is($rc . $err, '0', 'databases.sql with a prefix');
+	my @passwords = $out =~ /^\*:\*:(\w+:\w+:\w{32})$/mg;
+	is(scalar @passwords, 5, 'shows the passwords that it has made');
+	add_password(split /:/) foreach @passwords;
+}
+run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks, prefix => 'four_');
+run_checks($node, 'shop', "$shop/test.sql", $checks);
+($rc, $out, $err) = run_script($node, 'four_auth_db', "$shop/session.sql", user => 'four_auth_user', prefix => 'four_');
+is($rc, 0, 'session.sql with a prefix');
+($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases_drop.sql", prefix => 'four_');
+is($rc . $out . $err, '0', 'databases_drop.sql with a prefix');
+run_checks($node, 'shop', "$shop/test.sql", $checks);
+
 $node->stop;
 done_testing();

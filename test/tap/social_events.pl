@@ -1,6 +1,6 @@
-# examples/social-events in two deployments, services in schemas and logical
-# services in a monolith, in one cluster: both check themselves, both have the
-# same tables, and each service's file runs alone in a database of its own.
+# examples/social-events in its three deployments, services in databases of their
+# own, services in schemas and logical services in a monolith, all in one cluster:
+# each checks itself, all have the same tables, and each service's file runs alone.
 
 use strict;
 use warnings FATAL => 'all';
@@ -28,6 +28,12 @@ if ($missing ne '')
 	plan skip_all => "social-events needs $missing, which this server does not have";
 }
 
+# The services in databases of their own read each other by logins of their own
+ask_for_passwords($node);
+my $database_checks = 74;
+($rc, $out, $err) = run_script($node, 'postgres', "$example/databases.sql");
+is($rc . $out . $err, '0', 'databases.sql without a word');
+
 my %deployment = (anigmaa => 'schemas', anigmaa_monolith => 'monolith');
 foreach my $dbname (sort keys %deployment)
 {
@@ -48,12 +54,31 @@ foreach my $dbname (sort keys %deployment)
 	same_text(dump_of($node, $dbname), $before, 'and nothing changes');
 }
 
+# All three in one cluster
+my @databases = map { "anigmaa_${_}_service" } qw(event post ticket user);
+sub dumps { return join "\n", sort map { split /\n/, dump_of($node, $_) } @_ }
+my $before = dumps(@databases);
+run_checks($node, 'postgres', "$example/databases_test.sql", $database_checks);
+($rc, $out, $err) = run_script($node, 'postgres', "$example/databases.sql");
+is($rc . $out . $err, '0', 'databases.sql a second time');
+same_text(dumps(@databases), $before, 'which both change nothing');
+
 # The services' files and the migrations make the same tables
 my @columns = map { (run_script($node, $_, "$example/columns.sql"))[1] } sort keys %deployment;
 my $lines = () = $columns[0] =~ /\n/g;
 note("columns.sql prints $lines lines");
 cmp_ok($lines, '>=', 200, 'columns.sql prints every column, constraint and index');
-same_text($columns[1], $columns[0], 'and the same in both deployments');
+same_text($columns[1], $columns[0], 'and the same in both deployments of one database');
+my @references = map { /ALTER TABLE (\w+) ADD FOREIGN KEY \((\w+)\)/ ? "$1|$1_$2_fkey" : () } split /\n/, slurp_file("$example/foreign_keys.sql");
+is(scalar @references, 15, 'fifteen foreign keys cross services');
+my $separate = join '', sort map { "$_\n" } grep {
+	my $line = $_;
+	# nor the counters that need two services in one database
+	$line !~ /^(events|posts|tickets)\|svc_keep_count_/ && !grep { index($line, "$_|") == 0 } @references
+} split /\n/, $columns[0];
+# types of a contract are in more than one of them
+my %separate = map { $_ => 1 } map { split /\n/, (run_script($node, $_, "$example/columns.sql"))[1] } @databases;
+same_text(join('', map { "$_\n" } sort keys %separate), $separate, 'in databases of their own the services have all else');
 $node->safe_psql('anigmaa_monolith', 'ALTER TABLE posts ADD COLUMN one_more int');
 isnt((run_script($node, 'anigmaa_monolith', "$example/columns.sql"))[1], $columns[0], 'it would see one column more');
 $node->safe_psql('anigmaa_monolith', 'ALTER TABLE posts DROP COLUMN one_more');
@@ -75,7 +100,8 @@ foreach my $file (sort glob "$example/db/services/*.sql")
 	my $dbname = "${service}_alone";
 
 	$node->safe_psql('postgres', "CREATE DATABASE $dbname");
-	$node->safe_psql($dbname, "CREATE EXTENSION svc_ownership; SELECT svc.create_service('$service', schema => '${service}_service', role_prefix => 'alone_$service', login => 'alone_$service', login_level => 'owner', extensions => '{uuid-ossp,postgis}')");
+	$node->safe_psql($dbname, "CREATE EXTENSION svc_ownership; SELECT svc.create_service('$service', schema => '${service}_service', role_prefix => 'alone_$service', login => 'alone_$service', password => 'alone', login_level => 'owner', extensions => '{uuid-ossp,postgis}')");
+	local $ENV{PGPASSWORD} = 'alone';
 	($rc, $out, $err) = run_script($node, $dbname, $file, ON_ERROR_STOP => 1, user => "alone_$service");
 	is($rc, 0, "$service alone");
 	unlike($err, qr/ERROR|WARNING/, 'without errors');

@@ -85,7 +85,7 @@ SELECT ('d0000000-0000-4000-8000-' || lpad(v.n::text, 12, '0'))::uuid, u.id, v.n
  ORDER BY v.n;
 
 -- What the service noted when it asked others about ids; the last two are
--- older than ../upkeep.sql keeps them
+-- older than ../upkeep/cart_upkeep.sql keeps them
 INSERT INTO reference_validation_log (reference_type, reference_id, referencing, status,
                                       response_time_ms, error_message, validated_at)
 SELECT v.type, v.id, v.referencing, v.status, v.ms, v.error, now() - v.age

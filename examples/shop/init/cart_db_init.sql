@@ -146,4 +146,4 @@ CREATE TRIGGER update_cart_view_refreshed_at
     FOR EACH ROW EXECUTE FUNCTION update_updated_at_column('refreshed_at');
 
 -- wishlists and saved_carts have an updated_at too, and nobody ever wrote
--- their triggers: ../upkeep.sql declares them
+-- their triggers: ../upkeep/cart_upkeep.sql declares them

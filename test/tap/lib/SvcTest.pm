@@ -11,23 +11,91 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# A password file of the machine's must not leak in
+delete $ENV{PGPASSFILE};
+
 our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines
-  run_script run_checks dump_of catalog_facts);
+  run_script run_checks dump_of catalog_facts logs_in roles_of skip_all_tests ask_for_passwords add_password shop_passwords);
 
 # Make and start a server that preloads the library, unless preload => 0.
-# conf: further settings; init: arguments of initdb.
+# conf: further settings; init: arguments of initdb; install_path: of another
+# server, with the extension in it; tcp: it also listens on 127.0.0.1 and asks
+# for a password there.
 sub new_server
 {
 	my ($name, %opt) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $node = PostgreSQL::Test::Cluster->new($name,
+		$opt{install_path} ? (install_path => $opt{install_path}) : ());
 
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ], %{ $opt{init} || {} });
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'svc_ownership'")
 	  if $opt{preload} // 1;
 	$node->append_conf('postgresql.conf', "log_line_prefix = '%m %p %e %b %q%u@%d '\n"
 		  . "log_statement = none\n" . ($opt{conf} // ''));
+	if ($opt{tcp})
+	{
+		$node->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");
+		unlink $node->data_dir . '/pg_hba.conf';
+		$node->append_conf('pg_hba.conf', "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256");
+	}
 	$node->start;
 	return $node;
+}
+
+# Ends a test file that this machine cannot run.  Where everything must be tested
+# (CI), that is a failure.
+sub skip_all_tests
+{
+	my ($name, $reason) = @_;
+
+	plan(skip_all => "$name: $reason") unless ($ENV{CI} // '') eq 'true';
+	fail("$name: $reason");
+	done_testing();
+	exit 1;
+}
+
+# From here on the server asks everybody but its administrator for a password
+sub ask_for_passwords
+{
+	my ($node) = @_;
+	my $admin = $node->safe_psql('postgres', 'SELECT current_user');
+
+	unlink $node->data_dir . '/pg_hba.conf';
+	$node->append_conf('pg_hba.conf', <<"HBA");
+local all "$admin" trust
+local all all scram-sha-256
+host all all 127.0.0.1/32 scram-sha-256
+HBA
+	$node->reload;
+	return;
+}
+
+# A password that clients know from here on
+sub add_password
+{
+	my ($dbname, $user, $password) = @_;
+
+	PostgreSQL::Test::Utils::append_to_file($ENV{PGPASSFILE}, "*:*:$dbname:$user:$password\n");
+	chmod 0600, $ENV{PGPASSFILE};
+	return;
+}
+
+# Passwords for examples/shop: in the environment for databases.sql, and in a
+# password file for its logins.  A prefix is that of databases.sql.
+sub shop_passwords
+{
+	my ($prefix) = @_;
+
+	$ENV{PGPASSFILE} //= PostgreSQL::Test::Utils::tempdir() . '/passwords';
+	$prefix //= '';
+	foreach my $service (qw(auth product cart promotion))
+	{
+		$ENV{ uc($service) . '_DB_PASSWORD' } = "secret of $service";
+		add_password("${prefix}${service}_db", "${prefix}${service}_user", "secret of $service");
+	}
+	$ENV{POC_PASSWORD} = 'secret of poc';
+	add_password("${prefix}poc", "${prefix}poc_user", 'secret of poc');
+	return;
 }
 
 # Run statements in one session, each in a transaction that is rolled back, and
@@ -117,6 +185,27 @@ sub run_script
 	return ($? >> 8, $out, $err);
 }
 
+# Who somebody is who connects over TCP with a password, or why he is refused
+sub logs_in
+{
+	my ($node, $dbname, $user, $password) = @_;
+	my ($out, $err);
+	local $ENV{PGPASSWORD} = $password;
+
+	IPC::Run::run([ 'psql', '-XAt', '-h', '127.0.0.1', '-p', $node->port, '-U', $user, '-d', $dbname, '-c', 'SELECT current_user' ],
+		'<', \'', '>', \$out, '2>', \$err);
+	chomp $out;
+	return $out ne '' ? $out : ($err =~ /FATAL:  (.*)/)[0] // $err;
+}
+
+# All roles and databases of a server
+sub roles_of
+{
+	my ($node) = @_;
+	return $node->safe_psql('postgres',
+		'SELECT rolname FROM pg_roles UNION ALL SELECT datname FROM pg_database ORDER BY 1');
+}
+
 # Test a script that prints a plan and a line a check: all of them ran, as many
 # as expected, and none failed.
 sub run_checks
@@ -149,6 +238,8 @@ sub dump_of
 
 	IPC::Run::run([ 'pg_dump', $dbname ], '>', \$out, '2>', \$err) or die $err;
 	$out =~ s/^(\\(un)?restrict |SELECT pg_catalog\.setval).*$//mg;
+	# rows that pg_dump filters come in the order of whatever plan
+	$out =~ s/^(COPY .*;\n)((?:(?!\\\.\n).*\n)*)/$1 . join('', sort split m{^}m, $2)/mge;
 	return $out;
 }
 
@@ -195,6 +286,13 @@ sub same_text
 	$expected{$_}++ foreach split /\n/, $expected;
 	diag("- $_") foreach $same ? () : grep { !$got{$_} } sort keys %expected;
 	diag("+ $_") foreach $same ? () : grep { !$expected{$_} } sort keys %got;
+	unless ($same)
+	{
+		my @got = split /\n/, $got;
+		my @expected = split /\n/, $expected;
+		my ($i) = grep { ($got[$_] // '') ne ($expected[$_] // '') } 0 .. ($#got > $#expected ? $#got : $#expected);
+		diag(sprintf("line %d: '%s' instead of '%s'", $i + 1, $got[$i] // '', $expected[$i] // '')) if defined $i;
+	}
 	return $same;
 }
 

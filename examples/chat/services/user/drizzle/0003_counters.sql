@@ -1,0 +1,1 @@
+ALTER TABLE "users"."profiles" ADD COLUMN "friends_count" integer DEFAULT 0 NOT NULL;
