@@ -40,13 +40,17 @@ CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.connection
 ALTER TABLE svc.connection ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON svc.connection
     FOR EACH STATEMENT EXECUTE FUNCTION svc.catalog_changed();
-SELECT pg_catalog.pg_extension_config_dump('svc.connection', 'WHERE consumer IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER'')) AND link IN (SELECT r.oid FROM pg_catalog.pg_roles r)');
+SELECT pg_catalog.pg_extension_config_dump('svc.connection', 'WHERE (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER) AND link IN (SELECT r.oid FROM pg_catalog.pg_roles r)');
 CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.remote_entity
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.remote_entity
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
 ALTER TABLE svc.remote_entity ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
-SELECT pg_catalog.pg_extension_config_dump('svc.remote_entity', 'WHERE service IN (SELECT c.service FROM svc.connection c JOIN svc.service s ON s.service = c.consumer WHERE pg_catalog.pg_has_role(s.owner, ''MEMBER'')) AND view IN (SELECT c.oid FROM pg_catalog.pg_class c) AND relation IN (SELECT c.oid FROM pg_catalog.pg_class c)');
+SELECT pg_catalog.pg_extension_config_dump('svc.remote_entity', 'WHERE (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER) AND view IN (SELECT c.oid FROM pg_catalog.pg_class c) AND relation IN (SELECT c.oid FROM pg_catalog.pg_class c)');
+-- Only superusers make connections, so their rows are in superusers' dumps only;
+-- the others' have the tables, too, as empty ones
+GRANT INSERT ON svc.connection, svc.remote_entity TO PUBLIC;
+
 -- The schemas of a connected service: views of its entities in <service>_api,
 -- foreign tables below them in <service>_import.  As with a service's own
 -- schemas the name proves nothing; only superusers make connections, so the

@@ -420,7 +420,7 @@ serve(const LinkRequest *request)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("service and consumer of a link must not be null")));
 	if (action->owner_only)
-		svc_check_service_owner(request->service);
+		service_check_confirmed(svc_check_service_owner(request->service));
 	svc_sql_begin(&scope, svc_extension_owner());
 	login = action->perform(request, scope.saved_user);
 	if (login)

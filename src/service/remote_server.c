@@ -21,12 +21,16 @@
 
 #define WRAPPER "postgres_fdw"
 
-/* Make the extension that reads other PostgreSQL servers, where it is missing. */
+/*
+ * Make the extension that reads other PostgreSQL servers, where it is missing.
+ * In pg_catalog, as plpgsql is: a service's own schemas, public among them, go
+ * with the service.
+ */
 void
 remote_server_need_wrapper(void)
 {
 	if (!OidIsValid(get_extension_oid(WRAPPER, true)))
-		svc_sql_do("CREATE EXTENSION " WRAPPER);
+		svc_sql_do("CREATE EXTENSION " WRAPPER " SCHEMA pg_catalog");
 }
 
 /* Append an option of CREATE SERVER that is given. */

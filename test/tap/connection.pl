@@ -22,7 +22,7 @@ my $near = new_server('near', conf => "log_statement = all\n");
 my $far = new_server('far', conf => "log_statement = all\nlisten_addresses = '127.0.0.1'\n");
 
 # Who logs in must say a password, but for the superuser, on the socket
-sub ask_for_passwords
+sub ask_others
 {
 	my ($node, $others) = @_;
 
@@ -41,6 +41,16 @@ sub says
 
 	$node->psql($database, $statement, stdout => \$out, stderr => \$err);
 	return "$out$err";
+}
+
+# A certificate and its key, for localhost; false where there is no openssl
+sub make_certificate
+{
+	my ($name, $path) = @_;
+	my $output;
+
+	return IPC::Run::run([ qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -batch -addext subjectAltName=DNS:localhost),
+			'-subj', "/CN=$name", '-keyout', "$path.key", '-out', "$path.crt" ], '<', \'', '>&', \$output);
 }
 
 my $password_of_link = q(SELECT substr(option, 10) FROM pg_user_mappings, unnest(umoptions) option WHERE option LIKE 'password=%');
@@ -99,7 +109,7 @@ like(says($near, 'monolith', $connect),
 is(remains($near, 'monolith'), '', 'and nothing is left');
 is(remains($near, 'product_db'), 'product_api', 'there neither');
 
-ask_for_passwords($near, 'scram-sha-256');
+ask_others($near, 'scram-sha-256');
 $ENV{PGUSER} = 'postgres';
 is(says($near, 'monolith', "BEGIN; $connect; ROLLBACK; $connect"), "\n", 'connected, also after it was rolled back');
 is(says($near, 'monolith', $query, %cart), $before, 'the same query, now from another database');
@@ -160,10 +170,11 @@ my ($load_out, $load_err) = ('', '');
 		'<', \'', '>', \$load_out, '2>', \$load_err);
 	foreach (1 .. 5)
 	{
-		$near->safe_psql('monolith', q(SELECT svc.rotate_link('product')));
+		$near->safe_psql('monolith', q(SELECT svc.rotate_link('product'); SELECT pg_sleep(0.5)));
 	}
 	$load->finish;
 }
+note($load_out . $load_err);
 like($load_out, qr/number of failed transactions: 0|number of transactions actually processed/, 'it was read meanwhile');
 unlike($load_err, qr/error/i, 'and nobody noticed');
 isnt(one($near, 'monolith', $password_of_link), $secret, 'the password is another');
@@ -245,7 +256,7 @@ CREATE TABLE items (id int PRIMARY KEY, amount int);
 INSERT INTO items VALUES (1, 10), (2, 20);
 SELECT svc.publish('stock', 'items', 'items');
 SQL
-ask_for_passwords($far, 'scram-sha-256');
+ask_others($far, 'scram-sha-256');
 my $port = $far->port;
 my $place = "database => 'stock_db', host => '127.0.0.1', port => $port, consumer => 'cart'";
 $connect = "SELECT svc.connect('stock', $place, username => 'stock_user', password => 'stock secret')";
@@ -309,12 +320,89 @@ $near->safe_psql('monolith', q(SELECT svc.disconnect('stock', 'cart')));
 $far->safe_psql('stock_db', q(SELECT svc.drop_link('stock', 'cart')));
 is(remains($far, 'stock_db'), 'stock_api', 'nothing is left there');
 
+# ---- through a foreign server that is there ----
+
+$near->safe_psql('monolith', <<"SQL");
+CREATE SERVER warehouse FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$port', dbname 'stock_db');
+SQL
+my $by_server = "SELECT svc.connect('stock', server => 'warehouse', consumer => 'cart'";
+like(says($near, 'monolith', "$by_server)"), qr/role "cart_link" has no user mapping for server "warehouse"/, 'a server by name, and no mapping');
+is(says($near, 'monolith', "$by_server, username => 'stock_user', password => 'stock secret')"), '', 'with a user');
+is(says($near, 'monolith', 'SELECT sum(amount) FROM stock_api.items', %cart), '30', 'and read');
+$stock_secret = one($near, 'monolith', $password_of_link);
+$near->safe_psql('monolith', q(SELECT svc.disconnect('stock', 'cart')));
+rows($near, 'monolith', 'SELECT srvname FROM pg_foreign_server', 'warehouse', 'the server stays');
+$near->safe_psql('monolith', q(CREATE ROLE cart_link; CREATE USER MAPPING FOR cart_link SERVER warehouse OPTIONS (user 'stock_user', password 'stock secret')));
+like(says($near, 'monolith', "$by_server)"), qr/role "stock_user" is no link of service "stock"/, 'a mapping of somebody else');
+is(says($near, 'monolith', "$by_server, username => 'stock_user', password => 'stock secret')"), '', 'who may make a link');
+$near->safe_psql('monolith', q(SELECT svc.disconnect('stock', 'cart'); DROP USER MAPPING IF EXISTS FOR cart_link SERVER warehouse; DROP ROLE cart_link; DROP SERVER warehouse));
+is(remains($near, 'monolith'), '', 'nothing is left');
+
+# ---- certificates ----
+
+SKIP:
+{
+	my $ssl = $far->data_dir;
+
+	skip 'no openssl', 6
+	  unless make_certificate('stock.example', "$ssl/server") && make_certificate('other', "$tempdir/other");
+	chmod 0600, "$ssl/server.key";
+	$far->append_conf('postgresql.conf', "ssl = on\n");
+	unlink "$ssl/pg_hba.conf";
+	$far->append_conf('pg_hba.conf', "local all postgres trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n");
+	$far->restart;
+	foreach my $case (
+		[ 'plain', "sslmode 'disable'", qr/no pg_hba.conf entry .* no encryption/ ],
+		[ 'other', "sslmode 'verify-full', sslrootcert '$tempdir/other.crt'", qr/certificate verify failed/ ],
+		[ 'named', "sslmode 'verify-full', sslrootcert '$ssl/server.crt', hostaddr '127.0.0.1', host 'stock.internal'", qr/does not match host name "stock.internal"/ ],
+		[ 'good', "sslmode 'verify-full', sslrootcert '$ssl/server.crt', hostaddr '127.0.0.1', host 'localhost'", qr/^$/ ])
+	{
+		my ($name, $options, $error) = @$case;
+		$options .= ", host '127.0.0.1'" unless $options =~ /host '/;
+		$near->safe_psql('monolith', "CREATE SERVER $name FOREIGN DATA WRAPPER postgres_fdw OPTIONS (port '$port', dbname 'stock_db', $options)");
+		like(says($near, 'monolith', "SELECT svc.connect('stock', server => '$name', consumer => 'cart', username => 'stock_user', password => 'stock secret')"),
+			$error, "certificates: $name");
+	}
+	is(says($near, 'monolith', 'SELECT sum(amount) FROM stock_api.items', %cart), '30', 'read with a verified certificate');
+	$near->safe_psql('monolith', q(SELECT svc.disconnect('stock', 'cart'); DROP SERVER plain; DROP SERVER other; DROP SERVER named; DROP SERVER good));
+	like(says($near, 'monolith', $connect =~ s/127\.0\.0\.1/127.0.0.1/r =~ s/consumer =>/sslmode => 'verify-full', consumer =>/r),
+		qr/root certificate file .* does not exist/, 'verified unless said otherwise, and there is no root certificate');
+}
+is(remains($near, 'monolith'), '', 'nothing is left');
+
+# ---- dumps, and a database that is gone ----
+
+$near->safe_psql('product_db', q(SELECT svc.grant_contract('product', 'cart')));
+$near->safe_psql('monolith', q(SELECT svc.connect('product', database => 'product_db', consumer => 'cart')));
+$secret = one($near, 'monolith', $password_of_link);
+like(dump_of($near, 'monolith'), qr/$secret/, q(a superuser's dump holds the password));
+{
+	my $dump = "$tempdir/monolith.sql";
+	$near->command_ok([ 'pg_dump', '-h', $near->host, '-p', $near->port, '-f', $dump, 'monolith' ], 'dumped');
+	$near->safe_psql('postgres', 'CREATE DATABASE restored');
+	$near->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $near->host, '-p', $near->port, '-f', $dump, 'restored' ], 'restored');
+	is(says($near, 'restored', $query, %cart), $before, 'the restored database reads, too');
+	rows($near, 'restored', 'SELECT service, ok, detail FROM svc.check_connections()', 'product|t|', 'and is connected');
+	rows($near, 'restored', q(SELECT * FROM svc.check_grants() WHERE privilege NOT LIKE 'SET %'), '', 'with the same rights');
+	$near->safe_psql('postgres', 'DROP DATABASE restored');
+}
+$near->safe_psql('product_db', q(SELECT svc.revoke_contract('product', 'cart')));
+like(says($near, 'monolith', $query, %cart), qr/permission denied for schema product_api/, 'a view of what was taken away fails');
+like(says($near, 'monolith', q(SELECT svc.disconnect('product', 'cart'); BEGIN; SELECT svc.connect('product', database => 'template1', consumer => 'cart'))),
+	qr/extension "svc_ownership" is not installed in this database|in database "template1"/, 'a database without the extension');
+$near->safe_psql('product_db', q(SELECT svc.grant_contract('product', 'cart')));
+$near->safe_psql('monolith', q(SELECT svc.connect('product', database => 'product_db', consumer => 'cart')));
+$near->safe_psql('postgres', q(SELECT svc.drop_service('product', drop_objects => true, force => true)));
+like(says($near, 'monolith', 'SELECT ok, detail FROM svc.check_connections()'), qr/^f\|could not connect/, 'the service is gone with its database');
+like(says($near, 'monolith', q(SELECT state, detail FROM svc.status() WHERE item ~ '^connection')), qr/error\|its database product_db does not exist/, 'and svc.status says so');
+is(says($near, 'monolith', q(SELECT svc.disconnect('product', 'cart'))), '', 'the connection is given up');
+is(remains($near, 'monolith'), '', 'and nothing is left of it');
+
 # a server that asks for no password
 unlink $far->data_dir . '/pg_hba.conf';
 $far->append_conf('pg_hba.conf', "local all all trust\nhost all all 127.0.0.1/32 trust\n");
 $far->reload;
 like(says($near, 'monolith', $connect), qr/the server of service "stock" asks for no password/, 'a server that asks for no password');
-ask_for_passwords($far, 'scram-sha-256');
 
 $near->stop;
 $far->stop;

@@ -257,7 +257,7 @@ my %long = (
 	'svc.keep_count' => [ "SELECT svc.keep_count('people.uncounted', 'user_id', 'people.users', 'id', 'other')", $row ],
 	'INSERT' => [ 'INSERT INTO people.posts SELECT i, i FROM generate_series(1, 100) i', $row ],
 	'svc.expire_now' => [ "SELECT svc.expire_now('people.old')", 'SELECT pg_advisory_xact_lock(1)' ],
-	'svc.create_service' => [ "SELECT svc.create_service('new', schema => 'new')", 'LOCK TABLE svc.service IN ROW EXCLUSIVE MODE' ],
+	'svc.create_service' => [ "SELECT svc.create_service('new', schema => 'new')", 'LOCK TABLE svc.service IN SHARE MODE' ],
 	'svc.drop_service' => [ "SELECT svc.drop_service('people', drop_objects => true)", 'LOCK TABLE people.uncounted IN ROW EXCLUSIVE MODE' ]);
 $sum = one($node, $db, $state);
 

@@ -163,8 +163,11 @@ sub psql_prints
 {
 	my ($database, $input) = @_;
 	my $output;
+	# for what a shell runs, too
+	local $ENV{PGHOST} = $node->host;
+	local $ENV{PGPORT} = $node->port;
 
-	IPC::Run::run [ 'psql', '-X', '-q', '-d', $node->connstr($database) ], '<', \$input, '>&', \$output;
+	IPC::Run::run [ 'psql', '-X', '-q', '-d', $database ], '<', \$input, '>&', \$output;
 	return $output;
 }
 

@@ -344,6 +344,9 @@ my %rows = (
 	counter => "INSERT INTO svc.counter VALUES ('app.t', 'n', 'id', 'app.t', 'n', NULL, '{}', true)",
 	retention => "INSERT INTO svc.retention VALUES ('app.t', 'at', '1 day')",
 	adopted_trigger => "INSERT INTO svc.adopted_trigger VALUES ('app.t', 'touch', 'app.touch()')",
+	connection => "INSERT INTO svc.connection VALUES ('bank', 'app', 'mine', 'mallory', 'mallory', NULL, false, false)",
+	remote_entity => "INSERT INTO svc.remote_entity VALUES ('bank', 't', 'app_api.t', 'app.t', 'id', '{id,n}', '{int,int}', '{-1,-1}', '{app}')",
+	link => "INSERT INTO svc.link VALUES ('app', 'other', 'mallory')",
 	provisioning => "INSERT INTO svc.provisioning VALUES ('app', 'postgres', 5, 'drop')",
 	pending => "INSERT INTO svc.pending VALUES ('mallory', 'app', 'store', '{}')");
 is(join(' ', sort keys %rows), join(' ', sort @all_tables), 'there is a row to try for each table');
@@ -432,7 +435,8 @@ repelled('mallory', 'counters, retention and triggers of tables that are not his
 	"INSERT INTO svc.retention VALUES ('bank.accounts', 'at', '0')", "INSERT INTO svc.retention VALUES ('svc.consumer', 'granted_at', '0')",
 	[ "INSERT INTO svc.retention VALUES ('app.t', 'at', '-1 day')", '22023' ], [ "INSERT INTO svc.retention VALUES ('app.t', 'at', '1001 years')", '22023' ],
 	[ "INSERT INTO svc.retention VALUES ('app.t', 'id', '1 day')", '42804' ], [ "INSERT INTO svc.retention VALUES ('app.outside', 'at', '1 day')", '42809' ],
-	"INSERT INTO svc.adopted_trigger VALUES ('bank.accounts', 'touch', 'public.hidden()')", $rows{pending}, $rows{provisioning});
+	"INSERT INTO svc.adopted_trigger VALUES ('bank.accounts', 'touch', 'public.hidden()')");
+repelled('mallory', 'what no dump of a user has', map { $rows{$_} } qw(pending provisioning connection remote_entity link));
 repelled('bank_user', 'the owner of a service gets no further',
 	"INSERT INTO svc.member VALUES ('shared', 'bank_user', 'granted', 'owner')", "INSERT INTO svc.consumer VALUES ('shared', NULL, 'bank')",
 	"INSERT INTO svc.member VALUES ('bank', 'eve', 'granted', 'owner')", "INSERT INTO svc.store VALUES ('unknown', 'x', 'redis')",
