@@ -130,6 +130,17 @@ svc_sql_join_by_hash(void)
 	set_in_scope("enable_nestloop", "off");
 }
 
+/*
+ * For the rest of the scope, join in the order of the text.  To look for a better
+ * one in views of views takes much longer than to run them on a few rows.
+ */
+void
+svc_sql_join_as_written(void)
+{
+	set_in_scope("join_collapse_limit", "1");
+	set_in_scope("from_collapse_limit", "1");
+}
+
 /* For the rest of the scope, tell the client of errors only. */
 void
 svc_sql_quietly(void)

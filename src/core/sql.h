@@ -30,6 +30,7 @@ extern void svc_sql_begin(SqlScope *scope, Oid user);
 extern void svc_sql_begin_restricted(SqlScope *scope, Oid user);
 extern bool svc_sql_is_own(void);
 extern void svc_sql_join_by_hash(void);
+extern void svc_sql_join_as_written(void);
 extern void svc_sql_fix_formats(void);
 extern void svc_sql_quietly(void);
 extern void svc_sql_end(SqlScope *scope);

@@ -361,10 +361,14 @@ void
 right_begin(const char *service, List *relations, Oid caller)
 {
 	SqlArg		args[1] = {sql_name(service)};
+	SqlScope	scope;
 
+	svc_sql_begin(&scope, InvalidOid);
+	svc_sql_join_as_written();
 	run_rights(read_rights(RIGHTS(MISSING_ON_PLACES), args, 1), true);
 	svc_sql_do_each(MISSING_OTHERS, args, 1);
 	run_settings(MISSING_SETTINGS, args, 1);
+	svc_sql_end(&scope);
 	if (relations != NIL)
 		right_mend_for(service, relations, caller);
 }

@@ -1,13 +1,14 @@
--- A row of the README's table for each figure
+-- A row of the README's table for each figure.  A cost is what a variant takes
+-- less what the one without takes, where there is one; there may be no peer.
 WITH best AS (
 	SELECT measure, variant, round, min(ms) AS ms
 	FROM bench.timing WHERE round > 0
 	GROUP BY measure, variant, round
 ), cost AS (
-	SELECT f.rank, t.variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY t.ms - base.ms) AS ms
+	SELECT f.rank, t.variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY t.ms - coalesce(base.ms, 0)) AS ms
 	FROM bench.figure f
 	JOIN best t USING (measure)
-	JOIN best base ON base.measure = f.measure AND base.variant = f.without
+	LEFT JOIN best base ON base.measure = f.measure AND base.variant = f.without
 		AND base.round = t.round
 	WHERE t.variant IN (f.ours, f.peer)
 	GROUP BY f.rank, t.variant

@@ -1,5 +1,6 @@
 -- What was measured, and what the report says of it
-SET client_min_messages = warning;
+\set database :DBNAME
+\set superuser :USER
 DROP SCHEMA IF EXISTS bench CASCADE;
 CREATE SCHEMA bench;
 CREATE EXTENSION IF NOT EXISTS svc_ownership;
