@@ -11,7 +11,7 @@ EXTENSION    = svc_ownership
 EXTVERSION   = 0.1
 MODULE_big   = svc_ownership
 MODULES_CORE = args ddl expression extension guard protect relation sql trigger wait
-MODULES_RUNNER = job lock runner runner_main
+MODULES_RUNNER = client job lock runner runner_main
 MODULES_SERVICE = assign cascade contract contract_check database drop ownership place provision \
                query request right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \

@@ -20,6 +20,7 @@
 #include "parser/analyze.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
+#include "runner/client.h"
 #include "runner/job.h"
 #include "runner/lock.h"
 #include "storage/ipc.h"
@@ -258,6 +259,7 @@ svc_runner_main(Datum arg)
 											  SVC_BYPASS_ROLE_LOGIN |
 											  (r->job.any_database ? BGWORKER_BYPASS_ALLOWCONN : 0));
 	set_up(r);
+	client_make();
 	work(r);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	pgstat_report_stat(true);
