@@ -210,15 +210,27 @@ call_entry(const RunnerJob *job)
 	EndCommand(&completion, DestRemote, false);
 }
 
+/*
+ * Take the lock of the job's name.  Until we have it nothing keeps the next
+ * caller out but our own: if that is gone, the job is not ours to do any more.
+ */
+static void
+take_lock(const char *name, shm_mq_handle *queue)
+{
+	runner_lock_self(name);
+	if (shm_mq_wait_for_attach(queue) == SHM_MQ_DETACHED)
+		proc_exit(0);
+}
+
 /* Do the job. */
 static void
-work(const ReceivedJob *r)
+work(const ReceivedJob *r, shm_mq_handle *queue)
 {
 	const RunnerJob *job = &r->job;
 	ListCell   *cell;
 
 	if (job->lock)
-		runner_lock_self(job->lock);
+		take_lock(job->lock, queue);
 	if (job->entry)
 		call_entry(job);
 	else
@@ -240,6 +252,7 @@ svc_runner_main(Datum arg)
 {
 	dsm_segment *segment;
 	ReceivedJob *r;
+	shm_mq_handle *queue;
 
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
@@ -252,7 +265,8 @@ svc_runner_main(Datum arg)
 		proc_exit(0);
 	r = job_read(segment);
 	shm_mq_set_sender(r->queue, MyProc);
-	pq_redirect_to_shm_mq(segment, shm_mq_attach(r->queue, segment, NULL));
+	queue = shm_mq_attach(r->queue, segment, NULL);
+	pq_redirect_to_shm_mq(segment, queue);
 
 	BackgroundWorkerInitializeConnectionByOid(r->job.database,
 											  OidIsValid(r->job.role) ? r->job.role : BOOTSTRAP_SUPERUSERID,
@@ -260,7 +274,7 @@ svc_runner_main(Datum arg)
 											  (r->job.any_database ? BGWORKER_BYPASS_ALLOWCONN : 0));
 	set_up(r);
 	client_make();
-	work(r);
+	work(r, queue);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	pgstat_report_stat(true);
 	pq_putemptymessage('Z');
