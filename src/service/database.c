@@ -40,6 +40,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -165,10 +166,11 @@ new_database_id(void)
 	return id;
 }
 
-/* The name of a database as it is now, or NULL. */
+/* The name of a database as it is now, whatever a runner did to it, or NULL. */
 static char *
 database_name(Oid id)
 {
+	AcceptInvalidationMessages();
 	return OidIsValid(id) ? get_database_name(id) : NULL;
 }
 
