@@ -233,6 +233,29 @@ undo(void *argument)
 	run_here(a->request->service, "taking back what was begun", statements);
 }
 
+/* Refuse a database that is another service's, or has this one as a part of it. */
+static void
+check_database_free(const char *service)
+{
+	ListCell   *cell;
+
+	foreach(cell, service_list())
+	{
+		Service    *other = lfirst(cell);
+		bool		whole = service_form_is(other, "database");
+		bool		same = strcmp(other->name, service) == 0;
+
+		if (whole != same)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 same ? errmsg("service \"%s\" already exists", service)
+					 : errmsg("database \"%s\" already belongs to service \"%s\"",
+							  get_database_name(MyDatabaseId), other->name),
+					 same ? errdetail("It is in database \"%s\", as a service of form %s.",
+									  get_database_name(MyDatabaseId), other->form) : 0));
+	}
+}
+
 /* For a runner in the service's database: make everything in it. */
 static List *
 create_here(List *items)
@@ -245,6 +268,7 @@ create_here(List *items)
 	if (!OidIsValid(get_extension_oid(SVC_EXTENSION, true)))
 		svc_sql_do("CREATE EXTENSION %s", SVC_EXTENSION);
 	svc_sql_end(&scope);
+	check_database_free(r->service);
 	/* one that is here already only lacks the setting, of which a dump has nothing */
 	r->if_not_exists = true;
 	result = provision_here(r);
