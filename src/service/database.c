@@ -266,7 +266,10 @@ create_here(List *items)
 
 	svc_sql_begin(&scope, InvalidOid);
 	if (!OidIsValid(get_extension_oid(SVC_EXTENSION, true)))
+	{
+		provision_check_extension(r, SVC_EXTENSION);
 		svc_sql_do("CREATE EXTENSION %s", SVC_EXTENSION);
+	}
 	svc_sql_end(&scope);
 	check_database_free(r->service);
 	/* one that is here already only lacks the setting, of which a dump has nothing */
