@@ -21,6 +21,8 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/catalog.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
@@ -174,6 +176,43 @@ database_name(Oid id)
 	return OidIsValid(id) ? get_database_name(id) : NULL;
 }
 
+/* The database of a number, as the catalog has it; the caller releases it. */
+static HeapTuple
+database_tuple(Oid id)
+{
+	HeapTuple	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(id));
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for database %u", id);
+	return tuple;
+}
+
+/*
+ * Is a database that has the number which we chose the one that we made?  Until
+ * it is the service's it belongs to whoever made it.  Who else may make
+ * databases may choose their numbers, too, but never gives them this owner.
+ */
+static bool
+is_our_making(Oid id)
+{
+	HeapTuple	tuple = database_tuple(id);
+	bool		ours = ((Form_pg_database) GETSTRUCT(tuple))->datdba == BOOTSTRAP_SUPERUSERID;
+
+	ReleaseSysCache(tuple);
+	return ours;
+}
+
+/* Is a database one whose DROP DATABASE did not come to its end?  Nothing else can be done with it. */
+static bool
+is_half_dropped(Oid id)
+{
+	HeapTuple	tuple = database_tuple(id);
+	bool		half = ((Form_pg_database) GETSTRUCT(tuple))->datconnlimit == DATCONNLIMIT_INVALID_DB;
+
+	ReleaseSysCache(tuple);
+	return half;
+}
+
 /* A call at work */
 typedef struct Attempt
 {
@@ -189,13 +228,13 @@ make_database(Attempt *a)
 	Request    *r = a->request;
 	Oid			id = new_database_id();
 
+	a->database = id;
 	run_here(r->service, "svc.create_service",
 			 list_make3(record_statement(r->service, r->database, id, STEP_CREATE, NIL),
 						psprintf("CREATE DATABASE %s ALLOW_CONNECTIONS false OID %u",
 								 quote_identifier(r->database), id),
 						psprintf("UPDATE svc.provisioning SET step = '%s' WHERE service = %s",
 								 STEP_FILL, quote_literal_cstr(r->service))));
-	a->database = id;
 }
 
 /* Make everything in the database. */
@@ -227,7 +266,7 @@ undo(void *argument)
 	Attempt    *a = argument;
 	List	   *statements = list_make1(forget_statement(a->request->service));
 
-	if (a->request->made_database && database_name(a->database))
+	if (a->request->made_database && database_name(a->database) && is_our_making(a->database))
 		statements = lcons(psprintf("DROP DATABASE %s", quote_identifier(database_name(a->database))),
 						   statements);
 	run_here(a->request->service, "taking back what was begun", statements);
@@ -300,7 +339,7 @@ check_may_create(const Request *r)
 static void
 check_may_adopt(const Request *r, Oid database)
 {
-	HeapTuple	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+	HeapTuple	tuple;
 	Form_pg_database form;
 	bool		template;
 	bool		closed;
@@ -310,8 +349,7 @@ check_may_adopt(const Request *r, Oid database)
 				(errcode(ERRCODE_DUPLICATE_DATABASE),
 				 errmsg("database \"%s\" already exists", r->database),
 				 errhint("Give adopt => true to take it over.")));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for database %u", database);
+	tuple = database_tuple(database);
 	form = (Form_pg_database) GETSTRUCT(tuple);
 	template = form->datistemplate;
 	closed = !form->datallowconn;
@@ -367,11 +405,18 @@ make_complete(Request *r, const Record *record)
 	Attempt		a = {.request = r, .database = get_database_oid(r->database, true)};
 	ErrorData  *error;
 
-	if (OidIsValid(a.database) && !(record && record->database_id == a.database))
+	if (OidIsValid(a.database) &&
+		!(record && record->database_id == a.database && is_our_making(a.database)))
 		check_may_adopt(r, a.database);
 	else
 		r->made_database = true;
 	provision_check(r);
+	if (r->made_database && OidIsValid(a.database) && is_half_dropped(a.database))
+	{
+		run_here(r->service, "svc.create_service",
+				 list_make1(psprintf("DROP DATABASE %s", quote_identifier(database_name(a.database)))));
+		a.database = InvalidOid;
+	}
 
 	error = svc_try(attempt, &a);
 	if (error)
@@ -511,16 +556,28 @@ begun_in(const char *service, const char *database)
 	return record && (!database || strcmp(record->database, database) == 0) ? record : NULL;
 }
 
+/* Was all done that was begun, but for forgetting it?  Then the database is somebody's. */
+static bool
+is_outdated(const Record *record)
+{
+	return !record->dropping && database_name(record->database_id) && !is_our_making(record->database_id);
+}
+
 /* Refuse callers who could not drop what was begun. */
 static void
-check_may_drop(const char *service, bool drop_objects)
+check_may_drop(const char *service, const Record *record, bool drop_objects)
 {
+	const char *database = database_name(record->database_id);
+
 	if (!have_createdb_privilege() || !has_createrole_privilege(GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to drop service \"%s\"", service),
 				 errdetail("It is not finished, and has no owner yet."),
 				 errhint("That needs the CREATEDB and CREATEROLE attributes.")));
+	if (database && !is_our_making(record->database_id) &&
+		!object_ownercheck(DatabaseRelationId, record->database_id, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_DATABASE, database);
 	if (!drop_objects)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -543,9 +600,14 @@ database_drop(const char *service, const char *database, bool drop_objects, bool
 	runner_check_top_level("svc.drop_service() of a service in another database");
 	runner_lock(lock_name(service));
 	record = begun_in(service, database);
-	if (record && (record->dropping || !place_is(service, record->database_id)))
+	if (record && is_outdated(record))
 	{
-		check_may_drop(service, drop_objects);
+		run_here(service, "svc.drop_service", list_make1(forget_statement(service)));
+		record = NULL;
+	}
+	if (record)
+	{
+		check_may_drop(service, record, drop_objects);
 		drop_recorded(service, record->database, record->database_id, record->roles);
 		return true;
 	}
