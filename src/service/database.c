@@ -26,10 +26,12 @@
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
+#include "common/string.h"
 #include "core/args.h"
 #include "core/extension.h"
 #include "core/protect.h"
 #include "core/sql.h"
+#include "mb/pg_wchar.h"
 #include "runner/lock.h"
 #include "runner/runner.h"
 #include "service/database.h"
@@ -398,6 +400,30 @@ is_complete(const Request *r)
 	return true;
 }
 
+/*
+ * Refuse names that would not be the same there: those of databases and roles
+ * are bytes that all databases share, whatever the encoding of each.
+ */
+static void
+check_names(const Request *r, Oid database)
+{
+	const char *names[] = {r->service, r->database, r->owner, r->role_prefix, r->login, r->migrator};
+	HeapTuple	tuple = database_tuple(OidIsValid(database) ? database : get_database_oid("template1", false));
+	int			encoding = ((Form_pg_database) GETSTRUCT(tuple))->encoding;
+
+	ReleaseSysCache(tuple);
+	if (encoding == GetDatabaseEncoding())
+		return;
+	for (int i = 0; i < lengthof(names); i++)
+		if (names[i] && !pg_is_ascii(names[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_NAME),
+					 errmsg("name \"%s\" has characters other than those of ASCII", names[i]),
+					 errdetail("It would be another name in the service's database, whose encoding is %s and not %s.",
+							   pg_encoding_to_char(encoding), GetDatabaseEncodingName()),
+					 errhint("Call svc.create_service in a database of that encoding.")));
+}
+
 /* Finish what was begun, or begin. */
 static const char *
 make_complete(Request *r, const Record *record)
@@ -410,6 +436,7 @@ make_complete(Request *r, const Record *record)
 		check_may_adopt(r, a.database);
 	else
 		r->made_database = true;
+	check_names(r, a.database);
 	provision_check(r);
 	if (r->made_database && OidIsValid(a.database) && is_half_dropped(a.database))
 	{
