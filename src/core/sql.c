@@ -414,6 +414,45 @@ svc_sql_array_value(uint64 row, int column, int *n)
 	return elements;
 }
 
+/* The same of type name[], as a list of strings. */
+List *
+svc_sql_names_value(uint64 row, int column)
+{
+	List	   *strings = NIL;
+	int			n;
+	Datum	   *elements = svc_sql_array_value(row, column, &n);
+
+	for (int i = 0; i < n; i++)
+		strings = lappend(strings, pstrdup(NameStr(*DatumGetName(elements[i]))));
+	return strings;
+}
+
+/* The same of type oid[] or one of its aliases, as a list of OIDs. */
+List *
+svc_sql_oids_value(uint64 row, int column)
+{
+	List	   *oids = NIL;
+	int			n;
+	Datum	   *elements = svc_sql_array_value(row, column, &n);
+
+	for (int i = 0; i < n; i++)
+		oids = lappend_oid(oids, DatumGetObjectId(elements[i]));
+	return oids;
+}
+
+/* The same of type integer[], as a list of integers. */
+List *
+svc_sql_ints_value(uint64 row, int column)
+{
+	List	   *integers = NIL;
+	int			n;
+	Datum	   *elements = svc_sql_array_value(row, column, &n);
+
+	for (int i = 0; i < n; i++)
+		integers = lappend_int(integers, DatumGetInt32(elements[i]));
+	return integers;
+}
+
 /*
  * Run a query inside the caller's scope and add its rows to the result of a
  * set-returning function that has begun one.

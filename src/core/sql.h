@@ -57,6 +57,9 @@ extern char *svc_sql_value(uint64 row, int column);
 extern Oid	svc_sql_oid_value(uint64 row, int column);
 extern bool svc_sql_bool_value(uint64 row, int column);
 extern Datum *svc_sql_array_value(uint64 row, int column, int *n);
+extern List *svc_sql_names_value(uint64 row, int column);
+extern List *svc_sql_oids_value(uint64 row, int column);
+extern List *svc_sql_ints_value(uint64 row, int column);
 
 /* svc_sql("SELECT ... $1 ... $2", sql_name(x), sql_oid(y)): the number of rows */
 #define svc_sql(query, ...) \

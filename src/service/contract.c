@@ -221,23 +221,6 @@ consumers_of(const char *service, const char *entity)
 							   sql_name(service), sql_name(entity)));
 }
 
-/* The columns of a published entity, from the last result. */
-static void
-read_columns(Entity *entity)
-{
-	int			n;
-	Datum	   *names = svc_sql_array_value(0, 3, &n);
-	Datum	   *types = svc_sql_array_value(0, 4, &n);
-	Datum	   *typmods = svc_sql_array_value(0, 5, &n);
-
-	for (int i = 0; i < n; i++)
-	{
-		entity->columns = lappend(entity->columns, pstrdup(NameStr(*DatumGetName(names[i]))));
-		entity->types = lappend_oid(entity->types, DatumGetObjectId(types[i]));
-		entity->typmods = lappend_int(entity->typmods, DatumGetInt32(typmods[i]));
-	}
-}
-
 /* The entity of a name, or NULL.  Inside a scope of the extension's owner. */
 static Entity *
 find_entity(const Service *service, const char *name)
@@ -251,7 +234,9 @@ find_entity(const Service *service, const char *name)
 	entity = palloc0(sizeof(Entity));
 	entity->view = svc_sql_oid_value(0, 1);
 	entity->key = svc_sql_value(0, 2);
-	read_columns(entity);
+	entity->columns = svc_sql_names_value(0, 3);
+	entity->types = svc_sql_oids_value(0, 4);
+	entity->typmods = svc_sql_ints_value(0, 5);
 	entity->filtered = svc_sql_bool_value(0, 6);
 	return entity;
 }

@@ -226,18 +226,17 @@ producer_ask(const Connection *c, const LinkRequest *request)
 	return c->database ? ask_here(c, request) : ask_elsewhere(c, request);
 }
 
-/* The strings of an array column of the last result. */
+/* The texts of an array column of the last result. */
 static List *
-strings_in(uint64 row, int column, Oid type)
+texts_in(uint64 row, int column)
 {
-	List	   *strings = NIL;
+	List	   *texts = NIL;
 	int			n;
 	Datum	   *elements = svc_sql_array_value(row, column, &n);
 
 	for (int i = 0; i < n; i++)
-		strings = lappend(strings, type == NAMEOID ? pstrdup(NameStr(*DatumGetName(elements[i])))
-						  : TextDatumGetCString(elements[i]));
-	return strings;
+		texts = lappend(texts, TextDatumGetCString(elements[i]));
+	return texts;
 }
 
 /* Read what the contract is now. */
@@ -262,8 +261,8 @@ read_contract(ChannelWork *work)
 			told->entity = palloc0(sizeof(RemoteEntity));
 			told->entity->entity = svc_sql_value(row, 4);
 			told->entity->key = svc_sql_value(row, 5);
-			told->entity->columns = strings_in(row, 6, NAMEOID);
-			told->types = strings_in(row, 7, TEXTOID);
+			told->entity->columns = svc_sql_names_value(row, 6);
+			told->types = texts_in(row, 7);
 		}
 		work->told = lappend(work->told, told);
 	}
@@ -368,19 +367,13 @@ entities_made(const Connection *c)
 	for (uint64 row = 0; row < rows; row++)
 	{
 		RemoteEntity *entity = palloc0(sizeof(RemoteEntity));
-		Datum	   *elements;
-		int			n;
 
 		entity->entity = svc_sql_value(row, 1);
 		entity->relation = svc_sql_oid_value(row, 2);
 		entity->key = svc_sql_value(row, 3);
-		entity->columns = strings_in(row, 4, NAMEOID);
-		elements = svc_sql_array_value(row, 5, &n);
-		for (int i = 0; i < n; i++)
-			entity->types = lappend_oid(entity->types, DatumGetObjectId(elements[i]));
-		elements = svc_sql_array_value(row, 6, &n);
-		for (int i = 0; i < n; i++)
-			entity->typmods = lappend_int(entity->typmods, DatumGetInt32(elements[i]));
+		entity->columns = svc_sql_names_value(row, 4);
+		entity->types = svc_sql_oids_value(row, 5);
+		entity->typmods = svc_sql_ints_value(row, 6);
 		entities = lappend(entities, entity);
 	}
 	return entities;

@@ -32,19 +32,6 @@ typedef struct Change
 	RemoteEntity *after;		/* NULL: gone */
 } Change;
 
-/* Names as a list of strings, from an array column of the last result. */
-static List *
-names_in(uint64 row, int column)
-{
-	List	   *names = NIL;
-	int			n;
-	Datum	   *elements = svc_sql_array_value(row, column, &n);
-
-	for (int i = 0; i < n; i++)
-		names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
-	return names;
-}
-
 /* What is kept of the entities of a service. */
 static List *
 kept_entities(const char *service)
@@ -60,19 +47,13 @@ kept_entities(const char *service)
 	for (uint64 row = 0; row < rows; row++)
 	{
 		RemoteEntity *entity = palloc0(sizeof(RemoteEntity));
-		Datum	   *elements;
-		int			n;
 
 		entity->entity = svc_sql_value(row, 1);
 		entity->key = svc_sql_value(row, 2);
-		entity->columns = names_in(row, 3);
-		elements = svc_sql_array_value(row, 4, &n);
-		for (int i = 0; i < n; i++)
-			entity->types = lappend_oid(entity->types, DatumGetObjectId(elements[i]));
-		elements = svc_sql_array_value(row, 5, &n);
-		for (int i = 0; i < n; i++)
-			entity->typmods = lappend_int(entity->typmods, DatumGetInt32(elements[i]));
-		entity->consumers = names_in(row, 6);
+		entity->columns = svc_sql_names_value(row, 3);
+		entity->types = svc_sql_oids_value(row, 4);
+		entity->typmods = svc_sql_ints_value(row, 5);
+		entity->consumers = svc_sql_names_value(row, 6);
 		entity->relation = svc_sql_oid_value(row, 7);
 		entity->view = svc_sql_oid_value(row, 8);
 		entities = lappend(entities, entity);
