@@ -294,12 +294,11 @@ sub wait_until
 
 {
 	# all are connected before the locks that keep others from connecting
-	my ($watch, $first, $second) = map { holder('COMMIT') } 1 .. 3;
+	my ($watch, $first, $second, $roles, $settings) = map { holder('COMMIT') } 1 .. 5;
 	my $pid = answer($first, 'SELECT pg_backend_pid()');
 	my $waits = "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND relation = '%s'::regclass AND pid %s $pid";
 
-	my $roles = holder('LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE');
-	my $settings = holder('COMMIT');
+	take($roles, 'BEGIN; LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE');
 	$first->{in} .= "$create;\n";
 	$first->{run}->pump_nb;
 	wait_until($watch, sprintf($waits, 'pg_authid', '='));
@@ -444,6 +443,28 @@ SKIP:
 		qr/\["f", null, null\]/, 'a runner looks like a session with a client');
 	$node->safe_psql('postgres', $drop);
 }
+
+# Encodings: the caller's is that of all strings, and names are bytes that all
+# databases share
+$node->safe_psql('postgres', $create);
+foreach my $statement ("SELECT set_config('client_encoding', 'LATIN1', false), U&'caf\\00E9'",
+	"DO \$\$ BEGIN PERFORM set_config('client_encoding', 'LATIN1', false); RAISE '%', U&'caf\\00E9'; END \$\$")
+{
+	my ($rc, $out, $err) = $node->psql('postgres', "CALL svc.run(ARRAY[\$s\$$statement\$s\$], 'auth')");
+	like($err, qr/ERROR:  (invalid byte sequence for encoding "UTF8": 0xe9|caf\?)/, 'a statement cannot send what is in another encoding');
+}
+$node->safe_psql('postgres', $drop);
+$node->safe_psql('postgres', "CREATE DATABASE latin TEMPLATE template0 ENCODING LATIN1 LOCALE 'C'");
+$node->safe_psql('latin', 'CREATE EXTENSION svc_ownership');
+($rc, $out, $err) = $node->psql('latin', "SELECT svc.create_service(U&'caf\\00E9', database => 'auth_db')");
+like($err, qr/has characters other than those of ASCII\n.*whose encoding is UTF8 and not LATIN1/, 'a name that would be another one there is refused');
+rows($node, 'latin', "SET client_min_messages = warning; SELECT svc.create_service('auth', database => 'auth_db', team => U&'caf\\00E9')", 'created', 'from a database of another encoding');
+rows($node, 'auth_db', "SELECT team = U&'caf\\00E9' FROM svc.services WHERE service = 'auth'", 't', 'texts arrive as they are');
+like(one($node, 'latin', "SET client_encoding = 'UTF8'; CALL svc.run(ARRAY[U&'SELECT length(''caf\\00E9'')'], 'auth')"), qr/"4"/, 'statements, too');
+is(outcome($node, 'latin', "!CALL svc.run(ARRAY['SELECT chr(8364)'], 'auth')"), '22P05', 'what has no equivalent is an error');
+$node->safe_psql('latin', "SELECT svc.drop_service('auth', drop_objects => true)");
+$node->safe_psql('postgres', 'DROP DATABASE latin');
+is_gone('dropped from there');
 
 # By somebody who may make databases and roles, and is no superuser
 $node->safe_psql('postgres', 'CREATE ROLE maker LOGIN CREATEDB CREATEROLE; GRANT EXECUTE ON FUNCTION svc.create_service, svc.drop_service TO maker');
