@@ -56,7 +56,7 @@ foreach my $dbname (sort keys %deployment)
 
 # All three in one cluster
 my @databases = map { "anigmaa_${_}_service" } qw(event post ticket user);
-sub dumps { return join "\n", sort map { split /\n/, dump_of($node, $_) } @_ }
+sub dumps { return join '', map { dump_of($node, $_) } @_ }
 my $before = dumps(@databases);
 run_checks($node, 'postgres', "$example/databases_test.sql", $database_checks);
 ($rc, $out, $err) = run_script($node, 'postgres', "$example/databases.sql");
