@@ -11,7 +11,7 @@ EXTENSION    = svc_ownership
 EXTVERSION   = 0.1
 MODULE_big   = svc_ownership
 MODULES_CORE = args ddl expression extension guard protect relation sql trigger wait
-MODULES_RUNNER = job lock runner runner_main
+MODULES_RUNNER = client job lock runner runner_main
 MODULES_SERVICE = assign cascade connect connection connection_check contract contract_check \
                database drop link ownership place producer provision query remote_contract \
                remote_server request restore right role run service status store
@@ -71,7 +71,7 @@ all install installcheck clean:
 endif
 
 # Each does its own set-up, and works in a copy of this tree
-SCRIPTS_TO_RUN = quickstart quickstart-stop test bench sanitize matrix upgrade
+SCRIPTS_TO_RUN = quickstart quickstart-stop test bench sanitize matrix upgrade mixed
 
 .PHONY: $(SCRIPTS_TO_RUN) tap lint
 $(SCRIPTS_TO_RUN):

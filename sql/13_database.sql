@@ -73,6 +73,11 @@ CALL svc.run(ARRAY['COPY users TO STDOUT'], 'regress_auth');
 CALL svc.run(ARRAY['LISTEN regress'], 'regress_auth');
 CALL svc.run(ARRAY['SELECT generate_series(1, 10001)'], 'regress_auth');
 CALL svc.run(ARRAY['SELECT id FROM users WHERE id > 6'], 'regress_auth');
+SELECT format('SELECT %s FROM generate_series(1, 4000)', string_agg('NULL', ', ')) AS wide FROM generate_series(1, 1600) \gset
+CALL svc.run(ARRAY[:'wide'], 'regress_auth');
+-- a statement cannot send what is in another encoding
+CALL svc.run(ARRAY[$$SELECT set_config('client_encoding', 'LATIN1', false), U&'caf\00E9'$$], 'regress_auth');
+CALL svc.run(ARRAY[$$DO $x$ BEGIN PERFORM set_config('client_encoding', 'LATIN1', false); RAISE NOTICE '%', U&'caf\00E9'; RAISE '%', U&'caf\00E9'; END $x$ $$], 'regress_auth');
 CALL svc.run(ARRAY['', ';', '-- nothing'], 'regress_auth');
 
 -- no way to more rights than the role's: one by one
@@ -127,6 +132,16 @@ SELECT nspname, pg_get_userbyid(nspowner) AS owner, nspacl FROM pg_namespace WHE
 SELECT svc.owner_of('public.users'), svc.current_service();
 SELECT extname, pg_get_userbyid(extowner) = :'superuser' AS superuser FROM pg_extension WHERE extname IN ('pgcrypto', 'svc_ownership') ORDER BY 1;
 SELECT setrole::regrole::text COLLATE "C" AS role, setconfig FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1;
+-- a runner as superuser does not take over what the database's owner sets
+ALTER DATABASE regress_auth_db SET session_authorization = 'regress_auth_user';
+ALTER DATABASE regress_auth_db SET standard_conforming_strings = off;
+\connect :here
+SET client_min_messages = notice;
+CALL svc.run(ARRAY['SELECT current_user, session_user'], 'regress_auth');
+\connect regress_auth_db
+SET client_min_messages = notice;
+ALTER DATABASE regress_auth_db RESET session_authorization;
+ALTER DATABASE regress_auth_db RESET standard_conforming_strings;
 -- what differs is seen, and mended
 GRANT CONNECT ON DATABASE regress_auth_db TO PUBLIC;
 REVOKE CONNECT ON DATABASE regress_auth_db FROM regress_auth_reader;
@@ -162,7 +177,17 @@ SELECT svc.create_service('regress_poc', database => 'regress_poc', adopt => tru
 SELECT svc.create_service('regress_poc', database => 'regress_poc', adopt => true, if_not_exists => true);
 SELECT pg_get_userbyid(datdba) = current_user AS same_owner, datacl FROM pg_database WHERE datname = 'regress_poc';
 CALL svc.run(ARRAY['SELECT 1'], 'regress_poc');
+-- it is one service's, not another one's as well; nor is a part of it all of it
+SELECT svc.create_service('regress_other', database => 'regress_poc', schema => 'other', adopt => true);
 \connect regress_poc
+SELECT svc.create_service('regress_part', schema => 'part');
+\connect :here
+SET client_min_messages = notice;
+SELECT svc.create_service('regress_part', database => 'regress_poc', adopt => true);
+SELECT service, database FROM svc.services;
+\connect regress_poc
+SET client_min_messages = warning;
+SELECT svc.drop_service('regress_part', drop_objects => true);
 SELECT service, form, schema, owner FROM svc.services WHERE database = current_database();
 SELECT * FROM svc.check_grants();
 SELECT nspacl IS NOT NULL AS has_acl, pg_get_userbyid(nspowner) AS owner FROM pg_namespace WHERE nspname = 'public';
@@ -196,6 +221,38 @@ SELECT svc.drop_service('regress_half', drop_objects => true);
 SELECT svc.drop_service('regress_half', drop_objects => true);
 SELECT svc.drop_service('regress_half', drop_objects => true, if_exists => true);
 
+-- all was done but for forgetting the record: that goes with the next call
+INSERT INTO svc.provisioning SELECT 'regress_auth2', datname, oid, 'fill database' FROM pg_database WHERE datname = 'regress_auth2_db';
+SELECT svc.create_service('regress_auth2', database => 'regress_auth2_db');
+INSERT INTO svc.provisioning SELECT 'regress_half', datname, oid, 'fill database' FROM pg_database WHERE datname = 'regress_auth2_db';
+SELECT svc.drop_service('regress_half', drop_objects => true);
+-- a number that somebody else gave to a database of his own
+CREATE DATABASE regress_half_db OWNER regress_taken;
+INSERT INTO svc.provisioning SELECT 'regress_half', datname, oid, 'create database' FROM pg_database WHERE datname = 'regress_half_db';
+SELECT svc.create_service('regress_half', database => 'regress_half_db');
+DROP DATABASE regress_half_db;
+SELECT svc.drop_service('regress_half', drop_objects => true);
+-- one that was not dropped to the end is dropped, and made again
+CREATE DATABASE regress_half_db ALLOW_CONNECTIONS false;
+INSERT INTO svc.provisioning SELECT 'regress_half', datname, oid, 'fill database' FROM pg_database WHERE datname = 'regress_half_db';
+UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'regress_half_db';
+SELECT svc.create_service('regress_half', database => 'regress_half_db');
+-- half dropped, it is still its owner's
+INSERT INTO svc.provisioning SELECT 'regress_half', datname, oid, 'drop' FROM pg_database WHERE datname = 'regress_half_db';
+ALTER ROLE regress_taken CREATEROLE;
+GRANT EXECUTE ON FUNCTION svc.drop_service TO regress_taken;
+SET ROLE regress_taken;
+SELECT svc.drop_service('regress_half', drop_objects => true);
+RESET ROLE;
+DELETE FROM svc.provisioning;
+SELECT svc.drop_service('regress_half', drop_objects => true);
+-- this extension is an extension like others
+SET svc_ownership.provision_extensions = 'pgcrypto';
+SET ROLE regress_taken;
+SELECT svc.create_service('regress_half', database => 'regress_half_db');
+RESET ROLE;
+RESET svc_ownership.provision_extensions;
+
 -- dropped: by who may, not with consumers, not by half
 BEGIN;
 SELECT svc.drop_service('regress_auth2', drop_objects => true);
@@ -205,6 +262,22 @@ SET ROLE regress_taken;
 SELECT svc.drop_service('regress_auth2', drop_objects => true);
 RESET ROLE;
 GRANT SELECT ON svc.services TO regress_staging_writer;
+-- nor while its roles own what would stay, or somebody else its database
+CREATE TABLE regress_mine ();
+ALTER TABLE regress_mine OWNER TO regress_staging_owner;
+SELECT svc.drop_service('regress_auth2', drop_objects => true);
+DROP TABLE regress_mine;
+CREATE DATABASE regress_second_db OWNER regress_staging_owner;
+SELECT svc.drop_service('regress_auth2', drop_objects => true);
+DROP DATABASE regress_second_db;
+ALTER DATABASE regress_auth2_db OWNER TO CURRENT_USER;
+GRANT regress_staging_owner TO regress_taken;
+SET ROLE regress_taken;
+SELECT svc.drop_service('regress_auth2', drop_objects => true);
+RESET ROLE;
+REVOKE regress_staging_owner FROM regress_taken;
+ALTER DATABASE regress_auth2_db OWNER TO regress_staging_owner;
+SELECT service, database FROM svc.services;
 SELECT svc.drop_service('regress_auth2', drop_objects => true);
 SELECT svc.drop_service('regress_auth', drop_objects => true);
 SELECT svc.drop_service('regress_poc', drop_objects => true);
@@ -216,6 +289,23 @@ SELECT rolname FROM pg_roles WHERE rolname ~ '^regress_(auth|staging|poc|half|ta
 DROP DATABASE regress_poc;
 REVOKE EXECUTE ON FUNCTION svc.create_service, svc.drop_service FROM regress_taken;
 DROP ROLE regress_taken, regress_auth_owner;
+
+-- called from a database of another encoding
+CREATE DATABASE regress_latin_db TEMPLATE template0 ENCODING LATIN1 LOCALE 'C';
+\connect regress_latin_db
+SET client_min_messages = warning;
+CREATE EXTENSION svc_ownership;
+SELECT svc.create_service(U&'regress_caf\00E9', database => 'regress_auth_db');
+SELECT svc.create_service('regress_auth', database => 'regress_auth_db', login => U&'regress_caf\00E9');
+SELECT svc.create_service('regress_auth', database => 'regress_auth_db', team => U&'caf\00E9');
+CALL svc.run(ARRAY[U&'SELECT ''caf\00E9'', length(''caf\00E9'')', U&'DO $$ BEGIN RAISE NOTICE ''caf\00E9''; END $$'], 'regress_auth');
+CALL svc.run(ARRAY['SELECT chr(8364)'], 'regress_auth');
+\connect regress_auth_db
+SELECT team FROM svc.services;
+\connect :here
+SET client_min_messages = notice;
+DROP DATABASE regress_latin_db;
+SELECT svc.drop_service('regress_auth', drop_objects => true);
 
 -- the same service in two databases of the cluster
 SELECT svc.create_service('regress_auth', database => 'regress_auth_db');

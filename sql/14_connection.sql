@@ -183,7 +183,7 @@ SELECT * FROM svc.entities WHERE place = 'foreign' ORDER BY entity;
 SELECT service, server, ok, detail FROM svc.check_connections();
 SELECT item, state, detail FROM svc.status() WHERE item ~ '^connection';
 SELECT * FROM svc.check_grants();
-SELECT relname, relowner::regrole, relacl FROM pg_class WHERE relnamespace IN ('regress_api_import'::regnamespace, 'regress_api_api'::regnamespace) ORDER BY relkind, relname;
+SELECT relname, relowner::regrole, replace(relacl::text, 'xtm/', 'xt/') AS relacl FROM pg_class WHERE relnamespace IN ('regress_api_import'::regnamespace, 'regress_api_api'::regnamespace) ORDER BY relkind, relname;
 SELECT nspname, nspacl FROM pg_namespace WHERE nspname ~ '^regress_api' ORDER BY 1;
 SELECT svc.owner_of('regress_api_api.users'), svc.how_owned('regress_api_import.users');
 SELECT service, relation FROM svc.tables WHERE service = 'regress_api' ORDER BY relation::text;

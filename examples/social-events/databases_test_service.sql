@@ -9,7 +9,7 @@ SELECT :'prefix' || :'service' || '_owner' AS owner, :'prefix' || :'service' || 
 
 SELECT pg_temp.ok(s.form = 'database' AND s.database = :'db' AND s.schema = 'public' AND s.owner = :'owner',
                   format('%s has database %s', :'service', :'db'))
-  FROM svc.services s WHERE s.service = :'service';
+  FROM svc.services s WHERE s.service = :'service' AND s.database = current_database();
 SELECT pg_temp.ok(array_agg(c.relname::text ORDER BY c.relname) = :'tables',
                   format('%s has the tables %s', :'service', array_to_string(:'tables'::text[], ', ')))
   FROM svc.tables t

@@ -36,6 +36,11 @@
 #define SVC_BYPASS_ROLE_LOGIN 0
 #endif
 
+/* What came with minor releases: a database that was not dropped to the end */
+#ifndef DATCONNLIMIT_INVALID_DB
+#define DATCONNLIMIT_INVALID_DB (-2)
+#endif
+
 /* 18 always runs a portal once */
 #if PG_VERSION_NUM >= 180000
 #define svc_portal_run(portal, receiver, completion) \

@@ -12,6 +12,7 @@
 #include "common/hashfn.h"
 #include "runner/lock.h"
 #include "storage/lock.h"
+#include "utils/inval.h"
 
 /* Who holds the lock */
 typedef enum Holder
@@ -45,6 +46,8 @@ runner_lock(const char *name)
 	(void) LockAcquire(&caller, ExclusiveLock, false, false);
 	(void) LockAcquire(&runner, ExclusiveLock, false, false);
 	(void) LockRelease(&runner, ExclusiveLock, false);
+	/* see what they did whom we waited for */
+	AcceptInvalidationMessages();
 }
 
 /* One runner at a time, until the process ends. */

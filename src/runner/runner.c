@@ -21,6 +21,7 @@
 #include "executor/spi.h"
 #include "libpq/pqformat.h"
 #include "libpq/pqmq.h"
+#include "mb/pg_wchar.h"
 #include "nodes/params.h"
 #include "postmaster/bgworker.h"
 #include "runner/job.h"
@@ -32,8 +33,12 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
-/* more rows than this are not relayed: results are kept in memory */
+/* more rows, or more bytes, than this are not relayed: results are kept in memory */
 #define MAX_ROWS 10000
+#define MAX_SIZE ((Size) 100 * 1024 * 1024)
+
+/* what a value takes besides its characters, about */
+#define VALUE_SIZE 16
 
 #define MAX_ENTRIES 32
 
@@ -59,6 +64,7 @@ typedef struct Run
 	List	   *results;		/* RunnerResult */
 	RunnerResult *current;
 	int			n_rows;
+	Size		size;			/* of all rows */
 	bool		done;			/* it said that it is */
 } Run;
 
@@ -158,6 +164,30 @@ start(dsm_segment *segment)
 	return handle;
 }
 
+/*
+ * Make a string valid that somebody wrote for people to read.  What a statement
+ * sends while it changes the client's encoding is in none that we know.
+ */
+static void
+make_valid(char *string)
+{
+	if (pg_verify_mbstr(GetDatabaseEncoding(), string, strlen(string), true))
+		return;
+	for (; *string; string++)
+		if (IS_HIGHBIT_SET(*string))
+			*string = '?';
+}
+
+/* The next string of a message. */
+static char *
+read_string(StringInfo message)
+{
+	char	   *string = pstrdup(pq_getmsgrawstring(message));
+
+	make_valid(string);
+	return string;
+}
+
 /* The names of the columns of a result. */
 static void
 read_columns(Run *run, StringInfo message)
@@ -166,11 +196,41 @@ read_columns(Run *run, StringInfo message)
 
 	for (int i = 0; i < n; i++)
 	{
-		run->current->columns = lappend(run->current->columns,
-										pstrdup(pq_getmsgrawstring(message)));
+		run->current->columns = lappend(run->current->columns, read_string(message));
 		/* table, column, type, length, modifier, format */
 		(void) pq_getmsgbytes(message, 4 + 2 + 4 + 2 + 4 + 2);
 	}
+}
+
+/* Refuse more rows, or larger ones, than can be kept. */
+static void
+count_row(Run *run, StringInfo message)
+{
+	run->size += message->len;
+	if (++run->n_rows > MAX_ROWS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("statements gave more than %d rows", MAX_ROWS),
+				 errhint("Results are kept in memory; ask for fewer rows.")));
+	if (run->size > MAX_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("statements gave more than %d MB", (int) (MAX_SIZE / 1024 / 1024)),
+				 errhint("Results are kept in memory; ask for less.")));
+}
+
+/* The next value of a row, or NULL. */
+static char *
+read_value(StringInfo message)
+{
+	int			length = (int) pq_getmsgint(message, 4);
+	const char *value;
+
+	if (length < 0)
+		return NULL;
+	value = pq_getmsgbytes(message, length);
+	(void) pg_verify_mbstr(GetDatabaseEncoding(), value, length, false);
+	return pnstrdup(value, length);
 }
 
 /* A row of a result. */
@@ -180,17 +240,10 @@ read_row(Run *run, StringInfo message)
 	int			n = pq_getmsgint(message, 2);
 	List	   *row = NIL;
 
-	if (++run->n_rows > MAX_ROWS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("statements gave more than %d rows", MAX_ROWS),
-				 errhint("Results are kept in memory; ask for fewer rows.")));
+	run->size += (Size) n * VALUE_SIZE;
+	count_row(run, message);
 	for (int i = 0; i < n; i++)
-	{
-		int			length = (int) pq_getmsgint(message, 4);
-
-		row = lappend(row, length < 0 ? NULL : pnstrdup(pq_getmsgbytes(message, length), length));
-	}
+		row = lappend(row, read_value(message));
 	run->current->rows = lappend(run->current->rows, row);
 }
 
@@ -211,12 +264,28 @@ place(const Run *run)
 	return text.data;
 }
 
-/* Raise what the runner raised: a notice, or an error, as our own. */
+/* Make all strings of a notice or an error valid: each follows a byte that says what it is. */
+static void
+make_all_valid(StringInfo message)
+{
+	for (int at = message->cursor; at < message->len && message->data[at];
+		 at += strlen(message->data + at) + 1)
+		make_valid(message->data + at);
+}
+
+/*
+ * Raise what the runner raised: a notice, or an error, as our own.  There may be
+ * many notices, so nothing of them stays in memory.
+ */
 static void
 relay(Run *run, StringInfo message)
 {
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership message",
+											  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
 	ErrorData	error;
 
+	make_all_valid(message);
 	pq_parse_errornotice(message, &error);
 	error.elevel = Min(error.elevel, ERROR);
 	if (error.elevel == ERROR)
@@ -224,6 +293,8 @@ relay(Run *run, StringInfo message)
 	/* the place is one in the runner's statement */
 	error.cursorpos = 0;
 	ThrowErrorData(&error);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
 }
 
 /* Take one message of the runner's. */
@@ -249,7 +320,7 @@ take_message(Run *run, char *data, Size length)
 			read_row(run, &message);
 			break;
 		case 'C':
-			run->current->tag = pstrdup(pq_getmsgrawstring(&message));
+			run->current->tag = read_string(&message);
 			run->results = lappend(run->results, run->current);
 			run->current = NULL;
 			break;

@@ -20,6 +20,7 @@
 #include "parser/analyze.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
+#include "runner/client.h"
 #include "runner/job.h"
 #include "runner/lock.h"
 #include "storage/ipc.h"
@@ -43,6 +44,10 @@ PGDLLEXPORT void svc_runner_main(Datum arg);
 static const char *const own_settings[][2] = {
 	{"role", "none"},
 	{"search_path", "pg_catalog, pg_temp"},
+	{"standard_conforming_strings", "on"},
+	{"transform_null_equals", "off"},
+	{"quote_all_identifiers", "off"},
+	{"synchronous_commit", "on"},
 	{"default_transaction_read_only", "off"},
 	{"default_transaction_isolation", "read committed"},
 	{"default_tablespace", ""},
@@ -52,14 +57,16 @@ static const char *const own_settings[][2] = {
 	{"row_security", "on"},
 	{"check_function_bodies", "on"},
 	{"password_encryption", "scram-sha-256"},
+	{"scram_iterations", "4096"},
 	{"lock_timeout", "30s"}
 };
 
-/* Set a setting of this session. */
+/* Set a setting of this session, where this server has it. */
 static void
 set(const char *name, const char *value)
 {
-	SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+	if (GetConfigOption(name, true, false))
+		SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
 }
 
 /* The caller's encoding for everything that comes and goes, whatever a statement set. */
@@ -78,6 +85,9 @@ static void
 set_up(const ReceivedJob *r)
 {
 	client_min_messages = r->header.min_messages;
+	/* it would end the transaction in which it is set */
+	if (!OidIsValid(r->job.role))
+		set("transaction_timeout", "0");
 	StartTransactionCommand();
 	if (OidIsValid(r->job.role))
 	{
@@ -85,8 +95,11 @@ set_up(const ReceivedJob *r)
 		set("lock_timeout", psprintf("%d", r->header.lock_timeout));
 	}
 	else
+	{
+		set("session_authorization", GetUserNameFromId(BOOTSTRAP_SUPERUSERID, false));
 		for (int i = 0; i < lengthof(own_settings); i++)
 			set(own_settings[i][0], own_settings[i][1]);
+	}
 	CommitTransactionCommand();
 	set_encoding(r->header.encoding);
 }
@@ -209,15 +222,27 @@ call_entry(const RunnerJob *job)
 	EndCommand(&completion, DestRemote, false);
 }
 
+/*
+ * Take the lock of the job's name.  Until we have it nothing keeps the next
+ * caller out but our own: if that is gone, the job is not ours to do any more.
+ */
+static void
+take_lock(const char *name, shm_mq_handle *queue)
+{
+	runner_lock_self(name);
+	if (shm_mq_wait_for_attach(queue) == SHM_MQ_DETACHED)
+		proc_exit(0);
+}
+
 /* Do the job. */
 static void
-work(const ReceivedJob *r)
+work(const ReceivedJob *r, shm_mq_handle *queue)
 {
 	const RunnerJob *job = &r->job;
 	ListCell   *cell;
 
 	if (job->lock)
-		runner_lock_self(job->lock);
+		take_lock(job->lock, queue);
 	if (job->entry)
 		call_entry(job);
 	else
@@ -239,6 +264,7 @@ svc_runner_main(Datum arg)
 {
 	dsm_segment *segment;
 	ReceivedJob *r;
+	shm_mq_handle *queue;
 
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
@@ -251,14 +277,16 @@ svc_runner_main(Datum arg)
 		proc_exit(0);
 	r = job_read(segment);
 	shm_mq_set_sender(r->queue, MyProc);
-	pq_redirect_to_shm_mq(segment, shm_mq_attach(r->queue, segment, NULL));
+	queue = shm_mq_attach(r->queue, segment, NULL);
+	pq_redirect_to_shm_mq(segment, queue);
 
-	BackgroundWorkerInitializeConnectionByOid(r->job.database,
-											  OidIsValid(r->job.role) ? r->job.role : BOOTSTRAP_SUPERUSERID,
+	/* without a role it is the bootstrap superuser, also one that may not log in */
+	BackgroundWorkerInitializeConnectionByOid(r->job.database, r->job.role,
 											  SVC_BYPASS_ROLE_LOGIN |
 											  (r->job.any_database ? BGWORKER_BYPASS_ALLOWCONN : 0));
 	set_up(r);
-	work(r);
+	client_make();
+	work(r, queue);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	pgstat_report_stat(true);
 	pq_putemptymessage('Z');

@@ -22,13 +22,16 @@
 #include "access/table.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
+#include "common/string.h"
 #include "core/args.h"
 #include "core/extension.h"
 #include "core/protect.h"
 #include "core/sql.h"
+#include "mb/pg_wchar.h"
 #include "runner/lock.h"
 #include "runner/runner.h"
 #include "service/database.h"
@@ -41,6 +44,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -166,11 +170,49 @@ new_database_id(void)
 	return id;
 }
 
-/* The name of a database as it is now, or NULL. */
+/* The name of a database as it is now, whatever a runner did to it, or NULL. */
 static char *
 database_name(Oid id)
 {
+	AcceptInvalidationMessages();
 	return OidIsValid(id) ? get_database_name(id) : NULL;
+}
+
+/* The database of a number, as the catalog has it; the caller releases it. */
+static HeapTuple
+database_tuple(Oid id)
+{
+	HeapTuple	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(id));
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for database %u", id);
+	return tuple;
+}
+
+/*
+ * Is a database that has the number which we chose the one that we made?  Until
+ * it is the service's it belongs to whoever made it.  Who else may make
+ * databases may choose their numbers, too, but never gives them this owner.
+ */
+static bool
+is_our_making(Oid id)
+{
+	HeapTuple	tuple = database_tuple(id);
+	bool		ours = ((Form_pg_database) GETSTRUCT(tuple))->datdba == BOOTSTRAP_SUPERUSERID;
+
+	ReleaseSysCache(tuple);
+	return ours;
+}
+
+/* Is a database one whose DROP DATABASE did not come to its end?  Nothing else can be done with it. */
+static bool
+is_half_dropped(Oid id)
+{
+	HeapTuple	tuple = database_tuple(id);
+	bool		half = ((Form_pg_database) GETSTRUCT(tuple))->datconnlimit == DATCONNLIMIT_INVALID_DB;
+
+	ReleaseSysCache(tuple);
+	return half;
 }
 
 /* A call at work */
@@ -188,13 +230,13 @@ make_database(Attempt *a)
 	Request    *r = a->request;
 	Oid			id = new_database_id();
 
+	a->database = id;
 	run_here(r->service, "svc.create_service",
 			 list_make3(record_statement(r->service, r->database, id, STEP_CREATE, NIL),
 						psprintf("CREATE DATABASE %s ALLOW_CONNECTIONS false OID %u",
 								 quote_identifier(r->database), id),
 						psprintf("UPDATE svc.provisioning SET step = '%s' WHERE service = %s",
 								 STEP_FILL, quote_literal_cstr(r->service))));
-	a->database = id;
 }
 
 /* Make everything in the database. */
@@ -226,10 +268,33 @@ undo(void *argument)
 	Attempt    *a = argument;
 	List	   *statements = list_make1(forget_statement(a->request->service));
 
-	if (a->request->made_database && database_name(a->database))
+	if (a->request->made_database && database_name(a->database) && is_our_making(a->database))
 		statements = lcons(psprintf("DROP DATABASE %s", quote_identifier(database_name(a->database))),
 						   statements);
 	run_here(a->request->service, "taking back what was begun", statements);
+}
+
+/* Refuse a database that is another service's, or has this one as a part of it. */
+static void
+check_database_free(const char *service)
+{
+	ListCell   *cell;
+
+	foreach(cell, service_list())
+	{
+		Service    *other = lfirst(cell);
+		bool		whole = service_form_is(other, "database");
+		bool		same = strcmp(other->name, service) == 0;
+
+		if (whole != same)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 same ? errmsg("service \"%s\" already exists", service)
+					 : errmsg("database \"%s\" already belongs to service \"%s\"",
+							  get_database_name(MyDatabaseId), other->name),
+					 same ? errdetail("It is in database \"%s\", as a service of form %s.",
+									  get_database_name(MyDatabaseId), other->form) : 0));
+	}
 }
 
 /* For a runner in the service's database: make everything in it. */
@@ -242,8 +307,12 @@ create_here(List *items)
 
 	svc_sql_begin(&scope, InvalidOid);
 	if (!OidIsValid(get_extension_oid(SVC_EXTENSION, true)))
+	{
+		provision_check_extension(r, SVC_EXTENSION);
 		svc_sql_do("CREATE EXTENSION %s", SVC_EXTENSION);
+	}
 	svc_sql_end(&scope);
+	check_database_free(r->service);
 	/* one that is here already only lacks the setting, of which a dump has nothing */
 	r->if_not_exists = true;
 	result = provision_here(r);
@@ -287,7 +356,7 @@ check_may_create(const Request *r)
 static void
 check_may_adopt(const Request *r, Oid database)
 {
-	HeapTuple	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+	HeapTuple	tuple;
 	Form_pg_database form;
 	bool		template;
 	bool		closed;
@@ -297,8 +366,7 @@ check_may_adopt(const Request *r, Oid database)
 				(errcode(ERRCODE_DUPLICATE_DATABASE),
 				 errmsg("database \"%s\" already exists", r->database),
 				 errhint("Give adopt => true to take it over.")));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for database %u", database);
+	tuple = database_tuple(database);
 	form = (Form_pg_database) GETSTRUCT(tuple);
 	template = form->datistemplate;
 	closed = !form->datallowconn;
@@ -347,6 +415,30 @@ is_complete(const Request *r)
 	return true;
 }
 
+/*
+ * Refuse names that would not be the same there: those of databases and roles
+ * are bytes that all databases share, whatever the encoding of each.
+ */
+static void
+check_names(const Request *r, Oid database)
+{
+	const char *names[] = {r->service, r->database, r->owner, r->role_prefix, r->login, r->migrator};
+	HeapTuple	tuple = database_tuple(OidIsValid(database) ? database : get_database_oid("template1", false));
+	int			encoding = ((Form_pg_database) GETSTRUCT(tuple))->encoding;
+
+	ReleaseSysCache(tuple);
+	if (encoding == GetDatabaseEncoding())
+		return;
+	for (int i = 0; i < lengthof(names); i++)
+		if (names[i] && !pg_is_ascii(names[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_NAME),
+					 errmsg("name \"%s\" has characters other than those of ASCII", names[i]),
+					 errdetail("It would be another name in the service's database, whose encoding is %s and not %s.",
+							   pg_encoding_to_char(encoding), GetDatabaseEncodingName()),
+					 errhint("Call svc.create_service in a database of that encoding.")));
+}
+
 /* Finish what was begun, or begin. */
 static const char *
 make_complete(Request *r, const Record *record)
@@ -354,11 +446,19 @@ make_complete(Request *r, const Record *record)
 	Attempt		a = {.request = r, .database = get_database_oid(r->database, true)};
 	ErrorData  *error;
 
-	if (OidIsValid(a.database) && !(record && record->database_id == a.database))
+	if (OidIsValid(a.database) &&
+		!(record && record->database_id == a.database && is_our_making(a.database)))
 		check_may_adopt(r, a.database);
 	else
 		r->made_database = true;
+	check_names(r, a.database);
 	provision_check(r);
+	if (r->made_database && OidIsValid(a.database) && is_half_dropped(a.database))
+	{
+		run_here(r->service, "svc.create_service",
+				 list_make1(psprintf("DROP DATABASE %s", quote_identifier(database_name(a.database)))));
+		a.database = InvalidOid;
+	}
 
 	error = svc_try(attempt, &a);
 	if (error)
@@ -498,16 +598,28 @@ begun_in(const char *service, const char *database)
 	return record && (!database || strcmp(record->database, database) == 0) ? record : NULL;
 }
 
+/* Was all done that was begun, but for forgetting it?  Then the database is somebody's. */
+static bool
+is_outdated(const Record *record)
+{
+	return !record->dropping && database_name(record->database_id) && !is_our_making(record->database_id);
+}
+
 /* Refuse callers who could not drop what was begun. */
 static void
-check_may_drop(const char *service, bool drop_objects)
+check_may_drop(const char *service, const Record *record, bool drop_objects)
 {
+	const char *database = database_name(record->database_id);
+
 	if (!may_create_databases(GetUserId()) || !has_createrole_privilege(GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to drop service \"%s\"", service),
 				 errdetail("It is not finished, and has no owner yet."),
 				 errhint("That needs the CREATEDB and CREATEROLE attributes.")));
+	if (database && !is_our_making(record->database_id) &&
+		!object_ownercheck(DatabaseRelationId, record->database_id, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_DATABASE, database);
 	if (!drop_objects)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -530,9 +642,14 @@ database_drop(const char *service, const char *database, bool drop_objects, bool
 	runner_check_top_level("svc.drop_service() of a service in another database");
 	runner_lock(lock_name(service));
 	record = begun_in(service, database);
-	if (record && (record->dropping || !place_is(service, record->database_id)))
+	if (record && is_outdated(record))
 	{
-		check_may_drop(service, drop_objects);
+		run_here(service, "svc.drop_service", list_make1(forget_statement(service)));
+		record = NULL;
+	}
+	if (record)
+	{
+		check_may_drop(service, record, drop_objects);
 		drop_recorded(service, record->database, record->database_id, record->roles);
 		return true;
 	}

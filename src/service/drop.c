@@ -3,6 +3,7 @@
  */
 #include "core/svc.h"
 
+#include "catalog/pg_database.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/user.h"
@@ -194,25 +195,44 @@ check_only_service(const Service *service)
 }
 
 /*
- * Refuse to drop roles that have something in databases other than this one,
- * and the one that the roles are going to be dropped from.
+ * Refuse to drop roles that have something that stays: something of their own
+ * outside of this database, or a right in databases other than the one that the
+ * roles are going to be dropped from.
  */
 static void
 check_nothing_elsewhere(List *roles, Oid database)
 {
-	if (svc_sql("SELECT r.rolname, d.datname"
+	if (svc_sql("SELECT r.rolname, d.datname, pg_catalog.pg_describe_object(s.classid, s.objid, 0)"
 				"  FROM pg_catalog.pg_shdepend s"
-				"  JOIN pg_catalog.pg_database d ON d.oid = s.dbid"
+				"  JOIN pg_catalog.pg_database h ON h.datname = pg_catalog.current_database()"
 				"  JOIN pg_catalog.pg_roles r ON r.oid = s.refobjid"
+				"  LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid"
 				" WHERE s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.refobjid = ANY ($1)"
-				"   AND d.datname <> pg_catalog.current_database() AND d.oid <> $2"
-				" ORDER BY 1, 2",
-				sql_oids(roles, OIDARRAYOID), sql_oid(database)) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				 errmsg("role \"%s\" cannot be dropped because it owns objects or has rights in database \"%s\"",
-						svc_sql_value(0, 1), svc_sql_value(0, 2)),
-				 errhint("In that database: REASSIGN OWNED and DROP OWNED.")));
+				"   AND s.dbid <> h.oid"
+				"   AND NOT (s.classid = 'pg_catalog.pg_database'::pg_catalog.regclass AND s.objid = h.oid)"
+				"   AND (s.dbid NOT IN (0, $2)"
+				"        OR s.deptype = 'o' AND s.classid <> 'pg_catalog.pg_default_acl'::pg_catalog.regclass)"
+				" ORDER BY 1, 2, 3",
+				sql_oids(roles, OIDARRAYOID), sql_oid(database)) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			 svc_sql_value(0, 2)
+			 ? errmsg("role \"%s\" cannot be dropped because it owns objects or has rights in database \"%s\"",
+					  svc_sql_value(0, 1), svc_sql_value(0, 2))
+			 : errmsg("role \"%s\" cannot be dropped because it owns %s",
+					  svc_sql_value(0, 1), svc_sql_value(0, 3)),
+			 svc_sql_value(0, 2)
+			 ? errhint("In that database: REASSIGN OWNED and DROP OWNED.")
+			 : errhint("Drop it, or give it another owner.")));
+}
+
+/* Refuse callers who do not own the database, which may have been given away since. */
+static void
+check_owns_database(Oid caller)
+{
+	if (!object_ownercheck(DatabaseRelationId, MyDatabaseId, caller))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_DATABASE, get_database_name(MyDatabaseId));
 }
 
 /* The names of roles, a row each, and none where there is nothing to drop. */
@@ -253,6 +273,7 @@ drop_here(List *items)
 	contract_check_no_consumers(service, force);
 	if (drop_objects && service_form_is(service, "database") && !service->adopted_database)
 	{
+		check_owns_database(caller);
 		check_only_service(service);
 		roles = made_roles(service);
 		check_may_drop_roles(caller, roles);

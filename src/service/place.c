@@ -209,7 +209,7 @@ svc_repair_settings(PG_FUNCTION_ARGS)
 	svc_sql_join_by_hash();
 	n = svc_sql_do_each("SELECT m.fix, 1 FROM svc.missing_other m WHERE m.step = 3"
 						" UNION ALL "
-						"SELECT p.fix, 2 FROM svc.grant_problem p WHERE p.fix LIKE '% ON DATABASE %'"
+						"SELECT p.fix, 2 FROM svc.grant_problem p WHERE p.fix ~ '^(GRANT|REVOKE) [A-Z]+ ON DATABASE '"
 						" ORDER BY 2, 1",
 						NULL, 0);
 	svc_sql_end(&scope);

@@ -353,6 +353,13 @@ extension_maker(const Request *r, const char *extension)
 	return BOOTSTRAP_SUPERUSERID;
 }
 
+/* Refuse an extension that may not be made. */
+void
+provision_check_extension(const Request *r, const char *extension)
+{
+	(void) extension_maker(r, extension);
+}
+
 /* Make an extension where it is missing. */
 static void
 make_extension(Provision *p, const char *extension)
@@ -429,8 +436,10 @@ provision_check(Request *r)
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("extension \"%s\" is not available", (char *) lfirst(cell)),
 					 errhint("The extension must first be installed on the system where PostgreSQL is running.")));
-		(void) extension_maker(r, lfirst(cell));
+		provision_check_extension(r, lfirst(cell));
 	}
+	if (r->made_database)
+		provision_check_extension(r, SVC_EXTENSION);
 	svc_sql_end(&scope);
 }
 

@@ -11,6 +11,7 @@ extern void ProvisionInit(void);
 
 extern const char *provision_here(Request *r);
 extern void provision_check(Request *r);
+extern void provision_check_extension(const Request *r, const char *extension);
 extern bool provision_is_registered(const Request *r);
 
 extern void provision_lock(void);

@@ -21,16 +21,6 @@ my $tempdir = PostgreSQL::Test::Utils::tempdir;
 my $near = new_server('near', conf => "log_statement = all\n");
 my $far = new_server('far', conf => "log_statement = all\nlisten_addresses = '127.0.0.1'\n");
 
-# Who logs in must say a password, but for the superuser, on the socket
-sub ask_others
-{
-	my ($node, $others) = @_;
-
-	unlink $node->data_dir . '/pg_hba.conf';
-	$node->append_conf('pg_hba.conf', "local all postgres trust\nlocal all all $others\nhost all all 127.0.0.1/32 scram-sha-256\n");
-	$node->reload;
-}
-
 # What psql prints for a statement: answers and errors
 sub says
 {
@@ -109,7 +99,7 @@ like(says($near, 'monolith', $connect),
 is(remains($near, 'monolith'), '', 'and nothing is left');
 is(remains($near, 'product_db'), 'product_api', 'there neither');
 
-ask_others($near, 'scram-sha-256');
+ask_for_passwords($near);
 $ENV{PGUSER} = 'postgres';
 is(says($near, 'monolith', "BEGIN; $connect; ROLLBACK; $connect"), "\n", 'connected, also after it was rolled back');
 is(says($near, 'monolith', $query, %cart), $before, 'the same query, now from another database');
@@ -256,7 +246,7 @@ CREATE TABLE items (id int PRIMARY KEY, amount int);
 INSERT INTO items VALUES (1, 10), (2, 20);
 SELECT svc.publish('stock', 'items', 'items');
 SQL
-ask_others($far, 'scram-sha-256');
+ask_for_passwords($far);
 my $port = $far->port;
 my $place = "database => 'stock_db', host => '127.0.0.1', port => $port, consumer => 'cart'";
 $connect = "SELECT svc.connect('stock', $place, username => 'stock_user', password => 'stock secret')";

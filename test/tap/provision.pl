@@ -272,6 +272,52 @@ is(end($next), "finished\n", 'a lost client: its runner goes on, and the next ca
 same_text(fingerprint('auth'), $expected, 'as it should be');
 $node->safe_psql('postgres', $drop);
 
+# The caller goes before its runner has the lock that keeps the next caller out.
+# That one finds nothing, and begins; so the runner must not any more
+sub answer
+{
+	my ($session, $sql) = @_;
+	take($session, $sql);
+	return $session->{out} =~ s/^done$//mr =~ s/^\s+|\s+$//gr;
+}
+
+sub wait_until
+{
+	my ($session, $sql) = @_;
+	for (1 .. 600)
+	{
+		return if answer($session, $sql) eq 't';
+		sleep 0.02;
+	}
+	die "not so: $sql";
+}
+
+{
+	# all are connected before the locks that keep others from connecting
+	my ($watch, $first, $second) = map { holder('COMMIT') } 1 .. 3;
+	my $pid = answer($first, 'SELECT pg_backend_pid()');
+	my $waits = "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND relation = '%s'::regclass AND pid %s $pid";
+
+	my $roles = holder('LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE');
+	my $settings = holder('COMMIT');
+	$first->{in} .= "$create;\n";
+	$first->{run}->pump_nb;
+	wait_until($watch, sprintf($waits, 'pg_authid', '='));
+	take($settings, 'BEGIN; LOCK TABLE pg_db_role_setting IN ACCESS EXCLUSIVE MODE');
+	let_go($roles);
+	wait_until($watch, sprintf($waits, 'pg_db_role_setting', '<>'));
+	is(answer($watch, "SELECT pg_terminate_backend($pid, 5000)"), 't', 'a caller goes while its runner is on its way');
+	$second->{out} = '';
+	$second->{in} .= "$create;\n\\echo done\n";
+	$second->{run}->pump_nb;
+	let_go($settings);
+	$second->{run}->pump until $second->{out} =~ /^done$/m;
+	like($second->{out}, qr/^created$/m, 'the next call makes it');
+	same_text(fingerprint('auth'), $expected, 'once');
+	let_go($_) foreach $watch, $first, $second;
+	$node->safe_psql('postgres', $drop);
+}
+
 # Cancelled: the runner stops, and nothing waits for ever
 $holder = holder('LOCK TABLE pg_authid IN SHARE MODE');
 $caller = begin($create);
@@ -380,6 +426,24 @@ $node->safe_psql('postgres', "ALTER DATABASE auth_db SET role = 'auth_writer'; A
 like(one($node, 'postgres', "CALL svc.run(ARRAY['SET statement_timeout = 0', 'SELECT current_user'], 'auth')"), qr/auth_owner/, 'a database\'s settings do not change who a runner is');
 $node->safe_psql('postgres', $drop);
 is_gone('nor keep it from being dropped');
+
+# A bootstrap superuser whom nobody logs in as
+my $bootstrap = $node->safe_psql('postgres', 'SELECT current_user');
+$node->safe_psql('postgres', "CREATE ROLE other_superuser SUPERUSER LOGIN; ALTER ROLE \"$bootstrap\" NOLOGIN");
+is($node->safe_psql('postgres', $create, extra_params => [ '-U', 'other_superuser' ]), 'created', 'the bootstrap superuser may not log in');
+$node->safe_psql('postgres', $_, extra_params => [ '-U', 'other_superuser' ]) foreach $drop, "ALTER ROLE \"$bootstrap\" LOGIN";
+$node->safe_psql('postgres', 'DROP ROLE other_superuser');
+
+# C code that looks at the session's client: there is none
+SKIP:
+{
+	skip 'no sslinfo here', 1 if $node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = 'sslinfo'") eq '0';
+	$node->safe_psql('postgres', $create);
+	$node->safe_psql('auth_db', 'CREATE EXTENSION sslinfo');
+	like(one($node, 'postgres', "CALL svc.run(ARRAY['SELECT ssl_is_used(), ssl_version(), inet_client_addr()', 'SET tcp_keepalives_idle = 10'], 'auth')"),
+		qr/\["f", null, null\]/, 'a runner looks like a session with a client');
+	$node->safe_psql('postgres', $drop);
+}
 
 # By somebody who may make databases and roles, and is no superuser
 $node->safe_psql('postgres', 'CREATE ROLE maker LOGIN CREATEDB CREATEROLE; GRANT EXECUTE ON FUNCTION svc.create_service, svc.drop_service TO maker');

@@ -174,11 +174,34 @@ run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks);
 is($rc, 0, 'session.sql');
 run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks);
 
+# A second shop in the cluster, with passwords that are made for it
+sub second_shop
+{
+	my ($prefix) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	delete local @ENV{qw(AUTH_DB_PASSWORD PRODUCT_DB_PASSWORD CART_DB_PASSWORD PROMOTION_DB_PASSWORD POC_PASSWORD)};
+
+	($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases.sql", prefix => $prefix);
+	is($rc . $err, '0', "databases.sql with the prefix $prefix");
+	my @passwords = $out =~ /^\*:\*:(\w+:\w+:\w{32})$/mg;
+	is(scalar @passwords, 5, 'shows the passwords that it has made');
+	add_password(split /:/) foreach @passwords;
+	run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks, prefix => $prefix);
+	($rc, $out, $err) = run_script($node, "${prefix}auth_db", "$shop/session.sql", user => "${prefix}auth_user", prefix => $prefix);
+	is($rc, 0, 'session.sql');
+	return;
+}
+second_shop('staging_');
+run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks);
+($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases_remove.sql", prefix => 'staging_');
+is($rc . $out . $err, '0', 'databases_remove.sql takes one away');
+run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks);
+
 # Rid of it
 $roles = join "\n", lines($node, 'postgres', "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1");
 cmp_ok(($roles =~ tr/\n//), '>=', 5 + 4 * 3, 'there are many roles');
-($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases_drop.sql");
-is($rc . $out . $err, '0', 'databases_drop.sql');
+($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases_remove.sql");
+is($rc . $out . $err, '0', 'databases_remove.sql');
 rows($node, 'postgres', "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> CURRENT_USER", '', 'leaves no role');
 rows($node, 'postgres', "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database", 'postgres template0 template1', 'and no database');
 
@@ -191,20 +214,10 @@ is($rc . $out . $err, '0', 'install.sql');
 is($rc, 3, 'databases.sql stops where roles are taken');
 like($err, qr/ERROR:  role "auth_owner" already exists\n.*HINT:  .*role_prefix/s, 'and says so');
 rows($node, 'postgres', "SELECT count(*) FROM pg_database WHERE datname LIKE '%\\_db'", '0', 'and leaves no database');
-{
-	delete local @ENV{qw(AUTH_DB_PASSWORD PRODUCT_DB_PASSWORD CART_DB_PASSWORD PROMOTION_DB_PASSWORD POC_PASSWORD)};
-	($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases.sql", prefix => 'four_');
-	is($rc . $err, '0', 'databases.sql with a prefix');
-	my @passwords = $out =~ /^\*:\*:(\w+:\w+:\w{32})$/mg;
-	is(scalar @passwords, 5, 'shows the passwords that it has made');
-	add_password(split /:/) foreach @passwords;
-}
-run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks, prefix => 'four_');
+second_shop('four_');
 run_checks($node, 'shop', "$shop/test.sql", $checks);
-($rc, $out, $err) = run_script($node, 'four_auth_db', "$shop/session.sql", user => 'four_auth_user', prefix => 'four_');
-is($rc, 0, 'session.sql with a prefix');
-($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases_drop.sql", prefix => 'four_');
-is($rc . $out . $err, '0', 'databases_drop.sql with a prefix');
+($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases_remove.sql", prefix => 'four_');
+is($rc . $out . $err, '0', 'databases_remove.sql with a prefix');
 run_checks($node, 'shop', "$shop/test.sql", $checks);
 
 $node->stop;

@@ -45,8 +45,8 @@ $standby->start;
 
 # Every function but triggers', with a call of it: NULL for each argument.  What
 # cannot be written is refused before arguments are looked at.
-my %reads = map { $_ => 1 } qw(check_contracts check_grants current_service export_contract how_owned
-  owner_of owners_of_query status version);
+my %reads = map { $_ => 1 } qw(check_connections check_contracts check_grants connection_info current_service
+  export_contract how_owned owner_of owners_of_query status version);
 my @calls = lines($primary, $db, <<'SQL');
 SELECT p.proname || ' ' || format('%s svc.%I(%s)', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, p.proname,
            (SELECT string_agg(format('%sNULL::%s', CASE WHEN a.n = p.pronargs AND p.provariadic <> 0 THEN 'VARIADIC ' END,
@@ -70,7 +70,8 @@ is(scalar @reading, scalar keys %reads, 'so were those that read');
 my @read_calls = (
 	"SELECT svc.owner_of('people.users')", "SELECT svc.how_owned('public.accounts')",
 	"SELECT svc.owners_of_query('SELECT * FROM people.users, public.spare')", "SELECT * FROM svc.check_grants()",
-	"SELECT * FROM svc.check_contracts()", "SELECT svc.export_contract('people')", "SELECT sql FROM svc.version()",
+	"SELECT * FROM svc.check_contracts()", "SELECT service, server, ok FROM svc.check_connections()",
+	"SELECT service, database, login, level FROM svc.connection_info('people')", "SELECT svc.export_contract('people')", "SELECT sql FROM svc.version()",
 	"SELECT item, state FROM svc.status() WHERE item <> 'server'", "SET ROLE people_owner \\; SELECT svc.current_service()");
 my %tried = map { /svc\.(\w+)\(/ ? ($1 => 1) : () } @read_calls;
 is(join(' ', sort keys %tried), join(' ', sort keys %reads), 'each of those is called below');
