@@ -30,14 +30,13 @@ install_version() { # version
 }
 
 # Unpacks an older server's headers, without the compiler that their package wants
-unpack_headers() { # version, directory
+unpack_headers() ( # version, directory
 	mkdir "$2"
 	cd "$2"
 	apt-get -q download "postgresql-server-dev-$1" >/dev/null 2>&1 ||
 		{ add_release "${SUITE_OF[$1]}" && apt-get -q download "postgresql-server-dev-$1" >/dev/null; }
 	dpkg -x "postgresql-server-dev-$1"_*.deb .
-	cd - >/dev/null
-}
+)
 
 # Builds the extension for an older server, in a private copy of it (version_path)
 build_version() { # version
