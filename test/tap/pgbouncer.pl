@@ -191,8 +191,10 @@ pooled('cart_db', $admin, ["SELECT svc.connect('review', database => 'review_db'
 pooled('cart_db', 'cart_user', ['SELECT stars FROM review_api.reviews'], "5\n", 'and reads it');
 pooled('cart_db', $admin, ["SELECT svc.disconnect('review')"], "\n", 'until it is disconnected');
 pooled('review_db', 'review_user', ["SELECT svc.revoke_contract('review', 'cart')"], "\n", 'and its contract is taken back');
+is(outcome($node, 'postgres', "!SELECT svc.drop_service('review', drop_objects => true)"), '55006',
+	'while its connections are kept open it is not dropped');
 stop_pooler();
-$node->safe_psql('postgres', "SELECT svc.drop_service('review', drop_objects => true)");
+is(outcome($node, 'postgres', "!SELECT svc.drop_service('review', drop_objects => true)"), '00000', 'but then it is');
 
 # ---- passwords asked for by a query ----
 
