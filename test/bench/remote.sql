@@ -38,6 +38,7 @@ GRANT INSERT ON bench.timing TO bench_cart_user;
 
 -- From here on it is the consumer's login that reads
 \connect :database bench_cart_user
+SET plan_cache_mode = force_generic_plan;	-- what a prepared statement comes to after five uses
 PREPARE ours (uuid[]) AS SELECT id, name, price FROM bench_product_api.products WHERE id = ANY ($1);
 PREPARE hand (uuid[]) AS SELECT id, name, price FROM bench.products_hand WHERE id = ANY ($1);
 PREPARE hand_default (uuid[]) AS SELECT id, name, price FROM bench.products_default WHERE id = ANY ($1);

@@ -1,5 +1,5 @@
 -- A row of the README's table for each figure.  A cost is what a variant takes
--- less what the one without takes, where there is one; there may be no peer.
+-- less what the one without takes, where there is one.
 WITH best AS (
 	SELECT measure, variant, round, min(ms) AS ms
 	FROM bench.timing WHERE round > 0
