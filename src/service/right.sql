@@ -233,7 +233,8 @@ SELECT k.consumer, g.class_id, g.object_id, k.login, g.privilege, false
 COMMENT ON VIEW svc.held_right IS 'Rights on relations and schemas that were granted to services'' own roles.';
 
 -- Granted and not declared.  Logical services share their tables' schemas with
--- others, so only what is in the schemas of services counts.
+-- others, so only what is in the schemas of services counts.  A database that was
+-- adopted stays as open as it was, and so does its schema.
 CREATE VIEW svc.extra_right (service, class_id, object_id, column_id, grantee, privilege, grantable, declared) AS
 SELECT x.service, g.class_id, g.object_id, g.column_id, g.grantee, g.privilege, g.grantable, a.role IS NOT NULL
   FROM svc.granted_right g
@@ -249,6 +250,7 @@ SELECT x.service, g.class_id, g.object_id, g.column_id, g.grantee, g.privilege, 
    AND (svc.owner_of(g.object_id) = s.service
         OR g.class_id <> 'pg_catalog.pg_class'::pg_catalog.regclass)
    AND (a.role IS NULL OR g.grantable)
+   AND NOT (s.adopted_database AND s.adopted_schema AND g.object_id = x.schema AND g.grantee = 0 AND g.privilege = 'USAGE')
 UNION ALL
 SELECT o.service, g.class_id, g.object_id, 0, g.grantee, g.privilege, g.grantable, a.role IS NOT NULL
   FROM svc.granted_right g

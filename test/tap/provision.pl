@@ -503,6 +503,18 @@ my $state = outcome($node, 'postgres', "!SET svc_ownership.worker_wait = '200ms'
 like($err, qr/53000: no background worker is free.*DETAIL:.*max_worker_processes \(1\).*HINT:.*worker_wait/s, 'no free worker: said after the wait');
 rows($node, 'postgres', "SELECT count(*) FROM svc.provisioning", '0', 'nothing was begun');
 
+# One that gets free is waited for
+$node->append_conf('postgresql.conf', 'max_worker_processes = 2');
+$node->restart;
+rows($node, 'postgres', $create, 'created', 'with a single worker a service can be made');
+my $busy = begin("CALL svc.run(ARRAY['SELECT pg_sleep(2)'], 'auth')");
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'") or die;
+my $waited = time;
+like(one($node, 'postgres', "CALL svc.run(ARRAY['SELECT 1'], 'auth')"), qr/SELECT 1/, 'a call waits for a free worker');
+cmp_ok(time - $waited, '>', 1, 'as long as it takes');
+end($busy);
+$node->safe_psql('postgres', $drop);
+
 # The disk is full while the database is copied: a limit on the size of files
 # does the same, at the same place
 $node->append_conf('postgresql.conf', 'max_worker_processes = 8');
