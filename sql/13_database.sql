@@ -60,6 +60,9 @@ CALL svc.run(ARRAY['CREATE TABLE users (id int PRIMARY KEY, name text)', 'CREATE
 CALL svc.run(ARRAY['DO $$ BEGIN RAISE NOTICE ''a notice of %'', current_user; END $$'], 'regress_auth');
 CALL svc.run(ARRAY['SET work_mem = ''77MB''', 'SHOW work_mem; SHOW search_path'], 'regress_auth');
 SHOW work_mem;
+-- the session's own time limits hold
+CALL svc.run(ARRAY['SET statement_timeout = ''100ms''', 'SELECT pg_sleep(0.01)', 'SELECT pg_sleep(10)'], 'regress_auth');
+CALL svc.run(ARRAY['SET statement_timeout = ''100ms''', 'SET statement_timeout = 0', 'SELECT 1 FROM pg_sleep(0.2)'], 'regress_auth');
 -- a transaction of its own statements
 CALL svc.run(ARRAY['BEGIN', 'INSERT INTO users VALUES (4)', 'ROLLBACK', 'BEGIN', 'INSERT INTO users VALUES (5)', 'COMMIT', 'SELECT id FROM users WHERE id > 3'], 'regress_auth');
 -- errors come with their fields, and end the run; what was done before stays

@@ -34,6 +34,7 @@
 #include "utils/portal.h"
 #include "utils/ps_status.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 
 PGDLLEXPORT void svc_runner_main(Datum arg);
 
@@ -131,6 +132,8 @@ run_parsed(RawStmt *raw, const char *text, MemoryContext cxt)
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	CHECK_FOR_INTERRUPTS();
+	if (StatementTimeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
 	MemoryContextSwitchTo(cxt);
 	if (snapshot)
 		PushActiveSnapshot(GetTransactionSnapshot());
@@ -149,6 +152,7 @@ run_parsed(RawStmt *raw, const char *text, MemoryContext cxt)
 	(void) svc_portal_run(portal, receiver, &completion);
 	receiver->rDestroy(receiver);
 	PortalDrop(portal, false);
+	disable_timeout(STATEMENT_TIMEOUT, false);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(cxt);
 	EndCommand(&completion, DestRemote, false);

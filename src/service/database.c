@@ -427,7 +427,9 @@ check_names(const Request *r, Oid database)
 	int			encoding = ((Form_pg_database) GETSTRUCT(tuple))->encoding;
 
 	ReleaseSysCache(tuple);
-	if (encoding == GetDatabaseEncoding())
+	/* without an encoding bytes go as they are */
+	if (encoding == GetDatabaseEncoding() || encoding == PG_SQL_ASCII ||
+		GetDatabaseEncoding() == PG_SQL_ASCII)
 		return;
 	for (int i = 0; i < lengthof(names); i++)
 		if (names[i] && !pg_is_ascii(names[i]))
