@@ -477,6 +477,22 @@ like($err, qr/permission denied to create extension "file_fdw"/, 'extensions tha
 is($node->safe_psql('postgres', $drop, @maker), '', 'and dropped by him');
 is_gone('without a trace');
 
+# A database that allows no connections
+$node->safe_psql('postgres', 'CREATE DATABASE closed ALLOW_CONNECTIONS false');
+($rc, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT svc.create_service('closed', database => 'closed', adopt => true)");
+like($err, qr/55000: database "closed" allows no connections/, 'a database that allows no connections is not adopted');
+$node->safe_psql('postgres', 'DROP DATABASE closed');
+$node->safe_psql('postgres', $create);
+$node->safe_psql('postgres', 'ALTER DATABASE auth_db ALLOW_CONNECTIONS false');
+foreach my $call ("CALL svc.run(ARRAY['SELECT 1'], 'auth')", $drop)
+{
+	($rc, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n$call");
+	like($err, qr/55000: database "auth_db" is not currently accepting connections/, 'nor is anything done in a service\'s that was closed');
+}
+$node->safe_psql('postgres', 'ALTER DATABASE auth_db ALLOW_CONNECTIONS true');
+$node->safe_psql('postgres', $drop);
+is_gone('opened again it is dropped');
+
 # Fifty in one run, and the view over them
 my $start = time;
 $node->safe_psql('postgres', "SELECT svc.create_service('s' || g, database => 's' || g || '_db') FROM generate_series(1, 50) g");
