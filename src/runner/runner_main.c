@@ -220,9 +220,9 @@ call_entry(const RunnerJob *job)
 	rows = function(items);
 	foreach(cell, rows)
 		send_row(lfirst(cell));
+	SetQueryCompletion(&completion, CMDTAG_SELECT, list_length(rows));
 	PopActiveSnapshot();
 	CommitTransactionCommand();
-	SetQueryCompletion(&completion, CMDTAG_SELECT, list_length(rows));
 	EndCommand(&completion, DestRemote, false);
 }
 
