@@ -301,3 +301,13 @@ SELECT svc.drop_service('regress_auth', drop_objects => true, database => 'regre
 SELECT svc.drop_service('regress_auth', drop_objects => true, database => 'regress_auth2_db');
 SELECT svc.drop_service('regress_auth', drop_objects => true);
 SELECT service, form, database FROM svc.services ORDER BY database;
+
+-- all roles were there before: they stay, and the database goes
+CREATE ROLE regress_pre_owner;
+CREATE ROLE regress_pre_writer;
+CREATE ROLE regress_pre_reader;
+SELECT svc.create_service('regress_pre', database => 'regress_pre_db', adopt => true);
+SELECT svc.drop_service('regress_pre', drop_objects => true);
+SELECT (SELECT count(*) FROM svc.services) AS services, (SELECT count(*) FROM pg_database WHERE datname = 'regress_pre_db') AS databases,
+       (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'regress\_pre\_%') AS roles;
+DROP ROLE regress_pre_owner, regress_pre_writer, regress_pre_reader;

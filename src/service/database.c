@@ -577,10 +577,10 @@ drop_complete(const char *service, Oid database, bool drop_objects, bool force)
 	ErrorData  *error;
 	ListCell   *cell;
 
-	/* an empty list: nothing is left to drop from here */
+	/* nothing is left to drop from here */
 	if (rows == NIL)
 		return;
-	foreach(cell, rows)
+	for_each_from(cell, rows, 1)
 		d.roles = lappend(d.roles, linitial(lfirst(cell)));
 	error = svc_try(drop_attempt, &d);
 	if (!error)

@@ -235,7 +235,7 @@ check_owns_database(Oid caller)
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_DATABASE, get_database_name(MyDatabaseId));
 }
 
-/* The names of roles, a row each, and none where there is nothing to drop. */
+/* The names of roles, a row each. */
 static List *
 name_rows(List *roles)
 {
@@ -249,8 +249,9 @@ name_rows(List *roles)
 
 /*
  * For a runner in the service's database.  Where the database is going to be
- * dropped nothing is done, and the roles that go with it are returned;
- * everywhere else the service is forgotten.
+ * dropped nothing is done, and a row says so, with a row for each role that goes
+ * with it; there may be none.  Everywhere else the service is forgotten, and
+ * there are no rows.
  */
 List *
 drop_here(List *items)
@@ -262,6 +263,7 @@ drop_here(List *items)
 	MemoryContext cxt = CurrentMemoryContext;
 	MemoryContext old;
 	List	   *roles = NIL;
+	List	   *rows = NIL;
 	Service    *service;
 	SqlScope	scope;
 
@@ -278,14 +280,14 @@ drop_here(List *items)
 		roles = made_roles(service);
 		check_may_drop_roles(caller, roles);
 		check_nothing_elsewhere(roles, database);
+		old = MemoryContextSwitchTo(cxt);
+		rows = lcons(list_make1("drop database"), name_rows(roles));
+		MemoryContextSwitchTo(old);
 	}
 	else
 		forget_service(service, drop_objects, caller);
-	old = MemoryContextSwitchTo(cxt);
-	roles = name_rows(roles);
-	MemoryContextSwitchTo(old);
 	svc_sql_end(&scope);
-	return roles;
+	return rows;
 }
 
 /* Refuse to drop the database that the caller is in. */

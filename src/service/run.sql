@@ -1,4 +1,4 @@
--- runner.sql: statements that run elsewhere, or as somebody else.
+-- run.sql: statements as a service's owner role.
 
 CREATE PROCEDURE svc.run(statements text[], service name = svc.current_service(), INOUT results jsonb = NULL)
     LANGUAGE C AS 'MODULE_PATHNAME', 'svc_run';
