@@ -1,0 +1,41 @@
+/*
+ * split.h: a text cut into statements by the server's own lexer and parser.
+ */
+#ifndef SVC_MIGRATION_SPLIT_H
+#define SVC_MIGRATION_SPLIT_H
+
+#include "nodes/parsenodes.h"
+
+/* Where statements end */
+typedef struct Splitter Splitter;
+
+/* One statement.  All places are offsets in bytes into the splitter's text. */
+typedef struct SplitStatement
+{
+	Size		start;			/* of its first token; comments before it do not count */
+	Size		length;			/* without the semicolon */
+	RawStmt    *raw;			/* its locations count from start; valid until the next call */
+	Size		copy_start;		/* COPY ... FROM STDIN: its data, without the last \. line */
+	Size		copy_length;
+	bool		has_copy_data;
+	Size		end;			/* where the text goes on */
+} SplitStatement;
+
+/*
+ * psql_lines: \restrict and \unrestrict are passed over, any other psql command is an error.
+ * Text is in the database's encoding, and is not copied.
+ */
+extern Splitter *split_begin(const char *text, Size length);
+extern bool split_next(Splitter *splitter, SplitStatement *statement);
+extern void split_end(Splitter *splitter);
+
+/* What the session's setting became, where a statement that ran may have changed it */
+extern void split_set_conforming_strings(Splitter *splitter, bool on);
+
+/* Go on at a place: one where a statement ended */
+extern void split_seek(Splitter *splitter, Size offset);
+
+/* The line (from 1) and column (in characters, from 1) of a place; cheap when places come in order */
+extern void split_line_column(Splitter *splitter, Size offset, int *line, int *column);
+
+#endif							/* SVC_MIGRATION_SPLIT_H */

@@ -1,0 +1,37 @@
+/*
+ * store.h: migrations as the database keeps them.
+ */
+#ifndef SVC_MIGRATION_STORE_H
+#define SVC_MIGRATION_STORE_H
+
+#include "migration/migration.h"
+#include "service/service.h"
+
+/* What is known of a service's migrations as a whole: svc.migration_source */
+typedef struct MigrationSource
+{
+	MigrationFormat format;
+	char	   *settings;		/* JSON */
+	Oid			history;		/* the adopted tool's table; InvalidOid: none */
+} MigrationSource;
+
+/* All are called inside a scope of the extension's owner (svc_sql_begin); results are in the caller's memory */
+extern MigrationSource *store_source(const char *service);	/* NULL: no migrations were loaded */
+extern List *store_files(const char *service);	/* MigrationFile without content, by position */
+
+/*
+ * Keep a set: returns how many files are new or changed.  What is not in the set
+ * goes, unless it was applied: then it stays, not present.
+ */
+extern int	store_set(const char *service, const MigrationSet *set);
+
+/* The text of a file in the database's encoding; NULL: it was not kept */
+extern char *store_content(const char *service, const char *script, Size *length);
+
+/* The files of an object name → content, as a List of InputFile; contents are as in the jsonb, in UTF-8 */
+extern List *inputs_of_jsonb(Datum files);
+
+/* The files of a directory of the server, all its folders; checks the caller's right to read it */
+extern List *inputs_of_directory(const char *directory);
+
+#endif							/* SVC_MIGRATION_STORE_H */
