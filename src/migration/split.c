@@ -216,7 +216,7 @@ clip_message(const char *message)
 
 /* Raise an error that was caught, for a place of the text. */
 static void
-raise(Splitter *s, ErrorData *error, Size offset)
+raise_at(Splitter *s, ErrorData *error, Size offset)
 {
 	s->error_offset = offset;
 	error->message = clip_message(error->message);
@@ -415,7 +415,7 @@ scan_statement(Splitter *s)
 			widen_window(s);
 		error = catch_error(s, s->window_cxt, scan_tokens, &scan);
 		if (s->window_end == s->length && error)
-			raise(s, error, s->window_start + s->location);
+			raise_at(s, error, s->window_start + s->location);
 		if (!error && (s->window_end == s->length || scan.why != SCAN_END))
 			return scan;
 		if (error)
@@ -579,7 +579,7 @@ take_statement(Splitter *s, Scan *scan, SplitStatement *statement)
 	scan->end = trim(s, scan->start, scan->end);
 	error = catch_error(s, s->statement_cxt, parse, scan);
 	if (error)
-		raise(s, error, parse_error_offset(s, scan, error));
+		raise_at(s, error, parse_error_offset(s, scan, error));
 	memset(statement, 0, sizeof(SplitStatement));
 	statement->start = scan->start;
 	statement->length = scan->end - scan->start;

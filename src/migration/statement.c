@@ -40,7 +40,7 @@ static const char *const session_functions[] = {
 	"pg_try_advisory_lock_shared", "setseed"
 };
 
-/* The option of a list that is a boolean; NULL: it is not given. */
+/* The option of this name; NULL: it is not given. */
 static DefElem *
 find_option(List *options, const char *name)
 {
@@ -56,7 +56,7 @@ find_option(List *options, const char *name)
 	return NULL;
 }
 
-/* The value of such an option. */
+/* The value of an option that is on or off. */
 static bool
 option_is_on(List *options, const char *name, bool otherwise)
 {
