@@ -60,6 +60,14 @@ static const struct
 	{"procedure", KW_PROCEDURE}
 };
 
+/* A place, counted */
+typedef struct Place
+{
+	Size		offset;
+	int			line;
+	int			column;
+} Place;
+
 struct Splitter
 {
 	const char *text;
@@ -80,11 +88,8 @@ struct Splitter
 	YYLTYPE		location;		/* of the lexer's last token, in the window */
 
 	MemoryContext statement_cxt;
-
-	/* The last place that was asked for */
-	Size		place;
-	int			line;
-	int			column;
+	Size		statement_start;	/* of the last one */
+	Place		counted;		/* a place not after it, up to which lines are counted */
 };
 
 /* Why the lexer stopped */
@@ -130,7 +135,7 @@ split_begin(const char *text, Size length)
 	if (GetDatabaseEncoding() == PG_UTF8 && length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
 		s->first = 3;
 	s->position = s->first;
-	s->place = s->length + 1;
+	s->counted = (Place) {s->first, 1, 1};
 	s->keyword_codes = MemoryContextAlloc(cxt, ScanKeywords.num_keywords * sizeof(uint16));
 	for (int i = 0; i < ScanKeywords.num_keywords; i++)
 		s->keyword_codes[i] = KW_OTHER;
@@ -170,31 +175,43 @@ split_error_offset(const Splitter *s)
 	return s->error_offset;
 }
 
-/* The place of an offset: from the last one that was asked for, if it comes after that. */
+/* Count lines and columns from a place on. */
+static void
+count_to(const Splitter *s, Place *place, Size offset)
+{
+	while (place->offset < offset)
+	{
+		const char *p = s->text + place->offset;
+		bool		last = place->offset + 1 == s->length;
+
+		place->column++;
+		if (*p == '\n' || (*p == '\r' && (last || p[1] != '\n')))
+		{
+			place->line++;
+			place->column = 1;
+		}
+		place->offset += IS_HIGHBIT_SET(*p) ? pg_encoding_mblen(GetDatabaseEncoding(), p) : 1;
+	}
+}
+
+/*
+ * The place of an offset.  Counting goes on where it came to, unless that lies
+ * after the offset; it never goes beyond the last statement's start, since its
+ * errors and warnings may be asked for before that is.
+ */
 void
 split_line_column(Splitter *s, Size offset, int *line, int *column)
 {
-	Assert(offset <= s->length);
-	if (offset < s->place)
-	{
-		s->place = s->first;
-		s->line = s->column = 1;
-	}
-	while (s->place < offset)
-	{
-		const char *p = s->text + s->place;
-		bool		last = s->place + 1 == s->length;
+	Place		place;
 
-		s->column++;
-		if (*p == '\n' || (*p == '\r' && (last || p[1] != '\n')))
-		{
-			s->line++;
-			s->column = 1;
-		}
-		s->place += IS_HIGHBIT_SET(*p) ? pg_encoding_mblen(GetDatabaseEncoding(), p) : 1;
-	}
-	*line = s->line;
-	*column = s->column;
+	Assert(offset <= s->length);
+	if (offset < s->counted.offset)
+		s->counted = (Place) {s->first, 1, 1};
+	count_to(s, &s->counted, Min(offset, s->statement_start));
+	place = s->counted;
+	count_to(s, &place, offset);
+	*line = place.line;
+	*column = place.column;
 }
 
 /*
@@ -214,22 +231,18 @@ clip_message(const char *message)
 	return psprintf("%.*s...\"", length, message);
 }
 
-/* Raise an error that was caught, for a place of the text. */
+/* Raise an error that was caught, for a place of the text; contexts are asked anew. */
 static void
 raise_at(Splitter *s, ErrorData *error, Size offset)
 {
 	s->error_offset = offset;
 	error->message = clip_message(error->message);
-	error->cursorpos = error->internalpos = 0;
+	error->context = NULL;
 	ThrowErrorData(error);
 	pg_unreachable();
 }
 
-/*
- * Call the lexer or the parser under the splitter's settings, and catch its
- * error.  Without the callbacks of functions that are being executed: those
- * would move the error's position into their own text.
- */
+/* Call the lexer or the parser under the splitter's settings, and catch its error. */
 static ErrorData *
 catch_error(Splitter *s, MemoryContext cxt, void (*work) (Splitter *, Scan *), Scan *scan)
 {
@@ -241,7 +254,6 @@ catch_error(Splitter *s, MemoryContext cxt, void (*work) (Splitter *, Scan *), S
 
 	PG_TRY();
 	{
-		error_context_stack = NULL;
 		standard_conforming_strings = s->conforming;
 		work(s, scan);
 	}
@@ -292,7 +304,8 @@ note_token(Scan *scan, int token)
 
 /*
  * Lex up to the end of a statement or of the window.  Notices, of names that are
- * too long, are the parser's to give.
+ * too long, are the parser's to give.  Errors may be the window's fault, so
+ * nobody is asked for their context.
  */
 static void
 scan_tokens(Splitter *s, Scan *scan)
@@ -300,6 +313,7 @@ scan_tokens(Splitter *s, Scan *scan)
 	core_YYSTYPE value;
 	int			token;
 
+	error_context_stack = NULL;
 	client_min_messages = log_min_messages = ERROR;
 	while ((token = core_yylex(&value, &s->location, s->scanner)) != 0)
 	{
@@ -445,28 +459,38 @@ pass_psql_line(Splitter *s, const Scan *scan)
 	split_seek(s, line_end(s, scan->end));
 }
 
-/* Parse a statement; in the memory of the statement. */
+/* Where a parser's error or warning is: its position counts characters of the statement. */
+static void
+note_position(void *arg)
+{
+	Splitter   *s = arg;
+	const char *p = s->text + s->statement_start;
+	int			position = geterrposition();
+
+	for (int i = 1; i < position && p < s->text + s->length; i++)
+		p += pg_encoding_mblen(GetDatabaseEncoding(), p);
+	s->error_offset = Min(p, s->text + s->length) - s->text;
+	errposition(0);
+}
+
+/*
+ * Parse a statement; in the memory of the statement.  Positions are taken before
+ * the functions that are being executed take them for their own text's.
+ */
 static void
 parse(Splitter *s, Scan *scan)
 {
-	List	   *statements = raw_parser(pnstrdup(s->text + scan->start, scan->end - scan->start),
-										RAW_PARSE_DEFAULT);
+	ErrorContextCallback callback = {error_context_stack, note_position, s};
+	List	   *statements;
 
+	error_context_stack = &callback;
+	s->statement_start = scan->start;
+	statements = raw_parser(pnstrdup(s->text + scan->start, scan->end - scan->start),
+							RAW_PARSE_DEFAULT);
+	error_context_stack = callback.previous;
 	if (list_length(statements) != 1)
 		elog(ERROR, "the parser found %d statements in one", list_length(statements));
 	scan->raw = linitial_node(RawStmt, statements);
-}
-
-/* Where a parser's error is. */
-static Size
-parse_error_offset(const Splitter *s, const Scan *scan, const ErrorData *error)
-{
-	const char *p = s->text + scan->start;
-	const char *end = s->text + scan->end;
-
-	for (int i = 1; i < error->cursorpos && p < end; i++)
-		p += pg_encoding_mblen(GetDatabaseEncoding(), p);
-	return Min(p, end) - s->text;
 }
 
 /* Without the blanks at a statement's end. */
@@ -579,7 +603,7 @@ take_statement(Splitter *s, Scan *scan, SplitStatement *statement)
 	scan->end = trim(s, scan->start, scan->end);
 	error = catch_error(s, s->statement_cxt, parse, scan);
 	if (error)
-		raise_at(s, error, parse_error_offset(s, scan, error));
+		raise_at(s, error, s->error_offset);
 	memset(statement, 0, sizeof(SplitStatement));
 	statement->start = scan->start;
 	statement->length = scan->end - scan->start;
