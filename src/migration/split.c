@@ -238,6 +238,7 @@ raise_at(Splitter *s, ErrorData *error, Size offset)
 	s->error_offset = offset;
 	error->message = clip_message(error->message);
 	error->context = NULL;
+	error->cursorpos = 0;
 	ThrowErrorData(error);
 	pg_unreachable();
 }
