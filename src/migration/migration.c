@@ -3,7 +3,10 @@
  */
 #include "core/svc.h"
 
+#include "migration/catalog.h"
+#include "migration/input.h"
 #include "migration/migration.h"
+#include "migration/store.h"
 
 /* By MigrationFormat; what users write */
 static const char *const format_names[] = {
@@ -79,4 +82,7 @@ migration_kind_of(const char *name)
 void
 MigrationInit(void)
 {
+	InputInit();
+	StoredMigrationsInit();
+	MigrationCatalogInit();
 }
