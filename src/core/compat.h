@@ -12,7 +12,9 @@
 #include "catalog/pg_proc.h"
 #include "commands/user.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "parser/parse_type.h"
+#include "storage/lockdefs.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
 #if PG_VERSION_NUM >= 160000
@@ -204,6 +206,33 @@ svc_may_administer_role(Oid member, Oid role)
 	return has_createrole_privilege(member) && !superuser_arg(role);
 #else
 	return false;
+#endif
+}
+
+/* 17 brought ALTER COLUMN ... SET EXPRESSION */
+#if PG_VERSION_NUM < 170000
+#define AT_SetExpression ((AlterTableType) -1)
+#endif
+
+/* Is a generated column kept on disk? */
+static inline bool
+svc_is_stored(const Constraint *constraint)
+{
+#if PG_VERSION_NUM >= 180000
+	return constraint->generated_kind == ATTRIBUTE_GENERATED_STORED;
+#else
+	return true;
+#endif
+}
+
+/* How tables are locked while a domain's constraint is looked at; to validate one, 18 lets writers go on */
+static inline LOCKMODE
+svc_domain_lock(bool validates)
+{
+#if PG_VERSION_NUM >= 180000
+	return validates ? ShareUpdateExclusiveLock : ShareLock;
+#else
+	return ShareLock;
 #endif
 }
 
