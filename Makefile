@@ -19,7 +19,7 @@ MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counte
                keep_count retention updated_at updated_at_trigger upkeep
 MODULES_MIGRATION = catalog checksum directory drizzle envsub flyway flyway_name folder \
                formats golang_migrate goose goose_parser input load migration origin \
-               placeholder plain private_text properties read_migration script split \
+               placeholder plain position private_text properties read_migration script split \
                statement store utf8 variable version
 
 OBJS         = src/svc_ownership.o \
