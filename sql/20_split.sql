@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 \pset format unaligned
 \pset tuples_only on
 PREPARE split(text) AS
-    SELECT number, line, statement FROM svc.read_migration('1.sql', $1);
+    SELECT number, line, replace(statement, E'\r', '^M') FROM svc.read_migration('1.sql', $1);
 
 -- nothing to run
 EXECUTE split('');
