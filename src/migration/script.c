@@ -190,6 +190,8 @@ file_offset(const Script *script, Size offset)
 	const Origin *origin = script->format == FORMAT_GOOSE ?
 		&script->goose.origin : &script->origin;
 
+	if (script->format == FORMAT_GOOSE && origin->n == 0)
+		return script->goose.at - script->text - 1;	/* of an empty block: the line that it took */
 	return Min(origin_of(origin, script->piece_offset + offset), script->length);
 }
 
@@ -380,6 +382,17 @@ examine_piece(Script *script, ScriptPiece *piece)
 	PG_END_TRY();
 }
 
+/* How much white space does the piece begin with? */
+static Size
+leading_space(const Script *script)
+{
+	const char *text = script->piece;
+	Size		length = script->piece_length;
+
+	utf8_trim(&text, &length);
+	return length > 0 ? text - script->piece : 0;
+}
+
 /* All pieces of a direction. */
 List *
 script_pieces(MigrationFormat format, const MigrationFile *file, MigrationDirection direction,
@@ -393,7 +406,7 @@ script_pieces(MigrationFormat format, const MigrationFile *file, MigrationDirect
 	{
 		ScriptPiece *piece = palloc0(sizeof(ScriptPiece));
 
-		position_advance(&script->position, file_offset(script, 0));
+		position_advance(&script->position, file_offset(script, leading_space(script)));
 		piece->line = script->position.line;
 		piece->number = script->pieces;
 		piece->text = pnstrdup(script->piece, script->piece_length);
