@@ -20,7 +20,7 @@ MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counte
 MODULES_MIGRATION = adopt attempt baseline catalog checksum directory drizzle envsub \
                flyway flyway_name folder formats golang_migrate goose goose_parser \
                history input load migration migrations origin pending placeholder \
-               plain private_text properties read_migration repair repeatable running script \
+               plain position private_text properties read_migration repair repeatable running script \
                setting split state statement store tool tool_drizzle tool_flyway \
                tool_golang_migrate tool_goose utf8 validate variable version
 
