@@ -11,7 +11,7 @@ EXTENSION    = svc_ownership
 EXTVERSION   = 0.1
 MODULE_big   = svc_ownership
 MODULES_CORE = args ddl expression extension guard protect relation sql trigger wait
-MODULES_RUNNER = client job lock runner runner_main
+MODULES_RUNNER = client copy execute job lock runner runner_main
 MODULES_SERVICE = assign cascade connect connection connection_check contract contract_check \
                database drop link ownership place producer provision query remote_contract \
                remote_server request restore right role run service status store
