@@ -463,11 +463,13 @@ runner_results(const RunnerJob *job)
 
 /* The same; returns the runner's error, or NULL, instead of raising it. */
 ErrorData *
-runner_try(const RunnerJob *job)
+runner_try(const RunnerJob *job, List **results)
 {
 	Run			run = {.job = job, .catch = true};
 
 	run_job(&run);
+	if (results)
+		*results = run.results;
 	return run.error;
 }
 

@@ -41,7 +41,7 @@ extern void runner_register_entry(const char *name, RunnerEntry function);
 extern void runner_register_session(const char *name, RunnerSession function);
 
 extern List *runner_results(const RunnerJob *job);
-extern ErrorData *runner_try(const RunnerJob *job);
+extern ErrorData *runner_try(const RunnerJob *job, List **results);
 extern List *runner_run(const RunnerJob *job);
 
 extern void runner_check_top_level(const char *function);
