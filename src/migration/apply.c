@@ -12,6 +12,8 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "migration/history.h"
+#include "migration/formats.h"
+#include "migration/run.h"
 #include "migration/script.h"
 #include "migration/statement.h"
 #include "runner/execute.h"
@@ -86,33 +88,46 @@ run_statement(const MigrationFile *file, const ScriptStatement *statement)
 	SPI_freetuptable(SPI_tuptable);
 }
 
+/* The text of a file, in the current memory context. */
+static char *
+file_text(const char *service, const MigrationFile *file, Size *length)
+{
+	char	   *text;
+	SqlScope	scope;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	text = store_content(service, file->script, length);
+	svc_sql_end(&scope);
+	if (!text)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the text of migration \"%s\" is not here", file->script),
+				 errdetail("Texts are not kept where %s.migration_text is off.", SVC_EXTENSION)));
+	return text;
+}
+
 /* Run all statements of a file; returns how many. */
 static int
 run_file(const History *history, const MigrationFile *file)
 {
-	const Service *service = history->service;
 	ScriptStatement statement = {0};
 	Script	   *script;
-	const char *text;
 	Size		length;
+	char	   *text = file_text(history->service->name, file, &length);
+	int			n = 0;
 	SqlScope	scope;
 
-	svc_sql_begin(&scope, svc_extension_owner());
-	text = store_content(service->name, file->script, &length);
-	if (!text)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the text of migration \"%s\" is not here", file->script)));
-	become_owner(service);
+	svc_sql_begin_theirs(&scope, history->service->owner, run_search_path(history->service));
 	script = script_open(history->source->format, file, DIRECTION_UP, text, length, NIL);
 	while (script_next(script, &statement))
 	{
+		n = statement.number;
 		run_statement(file, &statement);
 		CommandCounterIncrement();
 	}
 	script_close(script);
 	svc_sql_end(&scope);
-	return statement.number;
+	return n;
 }
 
 /*

@@ -17,6 +17,7 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_subscription.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
@@ -179,7 +180,7 @@ clear_all_indexes(Oid schema, List **statements)
 		Oid			of = get_rel_namespace(form->indrelid);
 
 		if (!form->indisvalid && name && is_transient(name) && !isAnyTempNamespace(of) &&
-			!IsToastNamespace(of) && (!OidIsValid(schema) || of == schema))
+			of != PG_TOAST_NAMESPACE && (!OidIsValid(schema) || of == schema))
 			add(statements, psprintf("DROP INDEX CONCURRENTLY %s", full_name(form->indexrelid)));
 	}
 	systable_endscan(scan);

@@ -42,6 +42,9 @@
 
 #define ENTRY "migrate"
 
+/* SQLSTATE SV003: migrations failed, where the cause has no better code */
+#define MIGRATION_FAILED MAKE_SQLSTATE('S', 'V', '0', '0', '3')
+
 /* between two tries to be the one at work, in milliseconds */
 #define FIRST_WAIT 10
 #define LAST_WAIT 200
@@ -93,17 +96,11 @@ migrate_lock_name(Oid database, const char *service)
 int
 migrate_keep(const char *service, MigrationFormat format, List *inputs)
 {
-	MigrationSource *source;
-	MigrationSet *set;
 	SqlScope	scope;
 	int			n;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	source = store_source(service);
-	if (format == FORMAT_AUTO && source)
-		format = source->format;
-	set = formats_read(format, inputs);
-	n = store_set(service, set);
+	n = store_set(service, formats_read(store_format(service, format), inputs));
 	svc_sql_end(&scope);
 	return n;
 }
@@ -251,8 +248,9 @@ work(MigrationTask *task, const MigratePlace *place, bool raise)
 	if (here && raise && task->has_inputs)
 	{
 		keep_files(task);
-		if (store_keeps_texts())
-			task->has_inputs = false, task->inputs = NIL;
+		if (store_keeps_text())
+			task->inputs = NIL;
+		task->has_inputs = false;
 	}
 	if (here && raise && !task->undo && nothing_to_do(task))
 	{
@@ -507,7 +505,7 @@ svc_migrate_all(PG_FUNCTION_ARGS)
 	}
 	if (failures != NIL)
 		ereport(ERROR,
-				(errcode(ERRCODE_SVC_MIGRATION_FAILED),
+				(errcode(MIGRATION_FAILED),
 				 errmsg("migrations of %d of %d services failed", list_length(failures),
 						list_length(services)),
 				 errdetail("They are: %s.", service_joined(failures)),

@@ -4,6 +4,7 @@
 #include "core/svc.h"
 
 #include "migration/input.h"
+#include "migration/migrate.h"
 #include "migration/migration.h"
 #include "migration/store.h"
 
@@ -82,5 +83,6 @@ void
 MigrationInit(void)
 {
 	InputInit();
+	MigrateInit();
 	StoredMigrationsInit();
 }

@@ -25,6 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
@@ -52,20 +53,24 @@ set(const char *name, const char *value)
 	SetConfigOption(name, value, PGC_USERSET, PGC_S_SESSION);
 }
 
+/* The search_path of a service's migrations. */
+char *
+run_search_path(const Service *service)
+{
+	const char *others = "public, " SVC_TRIGGER_SCHEMA;
+
+	if (!service->schema || strcmp(service->schema, "public") == 0)
+		return pstrdup(others);
+	return psprintf("%s, %s", quote_identifier(service->schema), others);
+}
+
 /* The session in which each file runs. */
 void
 run_session(MigrationRun *run)
 {
-	const char *schema = run->history->service->schema;
-	StringInfoData path;
-
 	runner_reset_session();
 	StartTransactionCommand();
-	initStringInfo(&path);
-	if (schema && strcmp(schema, "public") != 0)
-		appendStringInfo(&path, "%s, ", quote_identifier(schema));
-	appendStringInfoString(&path, "public, " SVC_TRIGGER_SCHEMA);
-	set("search_path", path.data);
+	set("search_path", run_search_path(run->history->service));
 	set("lock_timeout", psprintf("%d", run->task->lock_timeout));
 	CommitTransactionCommand();
 }
