@@ -3,6 +3,7 @@
  */
 #include "core/svc.h"
 
+#include "migration/catalog.h"
 #include "migration/input.h"
 #include "migration/migrate.h"
 #include "migration/migration.h"
@@ -85,4 +86,5 @@ MigrationInit(void)
 	InputInit();
 	MigrateInit();
 	StoredMigrationsInit();
+	MigrationCatalogInit();
 }

@@ -159,6 +159,13 @@ split_set_conforming_strings(Splitter *s, bool on)
 	s->extra.standard_conforming_strings = on;
 }
 
+/* What the setting is for the next statement. */
+bool
+split_conforming_strings(const Splitter *s)
+{
+	return s->conforming;
+}
+
 /* Go on at a place. */
 void
 split_seek(Splitter *s, Size offset)
