@@ -20,11 +20,10 @@
 #include "core/sql.h"
 #include "core/wait.h"
 #include "executor/spi.h"
-#include "migration/formats.h"
 #include "migration/history.h"
+#include "migration/load.h"
 #include "migration/migrate.h"
 #include "migration/run.h"
-#include "migration/script.h"
 #include "migration/store.h"
 #include "migration/task.h"
 #include "runner/lock.h"
@@ -35,8 +34,6 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/jsonb.h"
-#include "utils/numeric.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -89,74 +86,6 @@ migrate_lock_name(Oid database, const char *service)
 	return psprintf("migrate %u %s", database, service);
 }
 
-/*
- * Keep the files that were handed over; returns how many are new or changed.
- * Without a format, that of the files before them.
- */
-int
-migrate_keep(const char *service, MigrationFormat format, List *inputs)
-{
-	SqlScope	scope;
-	int			n;
-
-	svc_sql_begin(&scope, svc_extension_owner());
-	n = store_set(service, formats_read(store_format(service, format), inputs));
-	svc_sql_end(&scope);
-	return n;
-}
-
-/* The value of a variable as text. */
-static char *
-variable_value(const char *name, const JsonbValue *value)
-{
-	switch (value->type)
-	{
-		case jbvString:
-			return pnstrdup(value->val.string.val, value->val.string.len);
-		case jbvNumeric:
-			return DatumGetCString(DirectFunctionCall1(numeric_out,
-													   NumericGetDatum(value->val.numeric)));
-		case jbvBool:
-			return pstrdup(value->val.boolean ? "true" : "false");
-		default:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the value of variable \"%s\" must be a string, a number or a boolean",
-							name)));
-			return NULL;
-	}
-}
-
-/* Variables out of a JSON object whose values are strings, numbers or truths. */
-static List *
-variables_of_jsonb(Jsonb *object)
-{
-	List	   *variables = NIL;
-	JsonbIterator *iterator = JsonbIteratorInit(&object->root);
-	JsonbValue	value;
-	ScriptVariable *variable = NULL;
-	JsonbIteratorToken token;
-
-	if (!JB_ROOT_IS_OBJECT(object))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("variables must be a JSON object of names and values")));
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-	{
-		if (token == WJB_KEY)
-		{
-			variable = palloc(sizeof(ScriptVariable));
-			variable->name = pnstrdup(value.val.string.val, value.val.string.len);
-		}
-		else if (token == WJB_VALUE)
-		{
-			variable->value = variable_value(variable->name, &value);
-			variables = lappend(variables, variable);
-		}
-	}
-	return variables;
-}
-
 /* Refuse callers who could not become the owner role, and owner roles that nothing limits. */
 static void
 check_may_migrate(const char *service, Oid owner)
@@ -195,7 +124,7 @@ static void
 keep_files(MigrationTask *task)
 {
 	PushActiveSnapshot(GetTransactionSnapshot());
-	(void) migrate_keep(task->service, FORMAT_AUTO, task->inputs);
+	(void) load_files(task->service, FORMAT_AUTO, task->inputs);
 	PopActiveSnapshot();
 	next_transaction();
 }
@@ -329,7 +258,7 @@ take_inputs(MigrationTask *task, FunctionCallInfo fcinfo, int directory, int fil
 static List *
 variables_arg(FunctionCallInfo fcinfo, int i)
 {
-	return PG_ARGISNULL(i) ? NIL : variables_of_jsonb(PG_GETARG_JSONB_P(i));
+	return PG_ARGISNULL(i) ? NIL : variables_of_jsonb(PG_GETARG_DATUM(i));
 }
 
 /*

@@ -15,6 +15,7 @@
 #include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
 #include "migration/formats.h"
+#include "migration/load.h"
 #include "migration/migrate.h"
 #include "migration/run.h"
 #include "migration/store.h"
@@ -85,7 +86,7 @@ keep_inputs(MigrationRun *run)
 		return;
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	(void) migrate_keep(task->service, FORMAT_AUTO, task->inputs);
+	(void) load_files(task->service, FORMAT_AUTO, task->inputs);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 }
@@ -154,31 +155,18 @@ file_text(const MigrationRun *run, const MigrationFile *file, Size *length)
 	return text;
 }
 
-/* A variable that every file has. */
-static List *
-add_variable(List *variables, const char *name, const char *value)
-{
-	ScriptVariable *variable = palloc(sizeof(ScriptVariable));
-
-	variable->name = pstrdup(name);
-	variable->value = pstrdup(value);
-	return lappend(variables, variable);
-}
-
 /* The variables of a file: those of the call, and those that Flyway has built in. */
 static List *
-file_variables(const MigrationRun *run, const MigrationFile *file)
+file_variables(const MigrationRun *run)
 {
-	List	   *variables = list_copy(run->task->variables);
-	const char *script = strrchr(file->script, '/');
+	const History *history = run->history;
 
-	if (run->history->source->format != FORMAT_FLYWAY)
-		return variables;
-	variables = add_variable(variables, "flyway:defaultSchema",
-							 run->history->service->schema ? run->history->service->schema : "public");
-	variables = add_variable(variables, "flyway:user", GetUserNameFromId(GetSessionUserId(), false));
-	variables = add_variable(variables, "flyway:database", get_database_name(MyDatabaseId));
-	return add_variable(variables, "flyway:filename", script ? script + 1 : file->script);
+	if (history->source->format != FORMAT_FLYWAY)
+		return run->task->variables;
+	return script_variables(run->task->variables,
+							history->service->schema ? history->service->schema : "public",
+							GetUserNameFromId(GetSessionUserId(), false),
+							get_database_name(MyDatabaseId), "flyway_schema_history");
 }
 
 /* Take a file in hand. */
@@ -199,7 +187,7 @@ file_open(MigrationRun *run, const MigrationFile *file, MigrationDirection direc
 	PushActiveSnapshot(GetTransactionSnapshot());
 	old = MemoryContextSwitchTo(cxt);
 	f->text = file_text(run, file, &f->length);
-	f->variables = file_variables(run, file);
+	f->variables = file_variables(run);
 	MemoryContextSwitchTo(old);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
