@@ -17,10 +17,13 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
                remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
-MODULES_MIGRATION = apply catalog checksum directory drizzle envsub file_run flyway flyway_name \
-               folder formats golang_migrate goose goose_parser input leftover load migrate \
-               migration origin placeholder plain private_text properties read_migration run \
-               script split statement store task utf8 variable version
+MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle envsub \
+               file_run flyway flyway_name folder formats golang_migrate goose \
+               goose_parser history input leftover load migrate migration migrations \
+               origin pending placeholder plain private_text properties read_migration \
+               repair repeatable run running script setting split state statement store \
+               task tool tool_drizzle tool_flyway tool_golang_migrate tool_goose utf8 \
+               validate variable version
 
 OBJS         = src/svc_ownership.o \
                $(MODULES_CORE:%=src/core/%.o) \
