@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "migration/history.h"
 #include "migration/formats.h"
+#include "migration/repeatable.h"
 #include "migration/run.h"
 #include "migration/script.h"
 #include "migration/statement.h"
@@ -118,7 +119,8 @@ run_file(const History *history, const MigrationFile *file)
 	SqlScope	scope;
 
 	svc_sql_begin_theirs(&scope, history->service->owner, run_search_path(history->service));
-	script = script_open(history->source->format, file, DIRECTION_UP, text, length, NIL);
+	script = script_open(history->source->format, file, DIRECTION_UP, text, length,
+						 migration_variables(history, NIL));
 	while (script_next(script, &statement))
 	{
 		n = statement.number;

@@ -26,6 +26,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 /* Of a statement, in the context of an error */
 #define MAX_SHOWN 1000
@@ -210,7 +211,7 @@ lock_tool(FileRun *f, bool session)
 {
 	FileOutcome outcome = FILE_DONE;
 
-	StartTransactionCommand();
+	run_begin();
 	if (!tool_try_lock(f->run->history, session))
 		outcome = FILE_BUSY;
 	else if (history_changed(f->run->history))
@@ -219,7 +220,7 @@ lock_tool(FileRun *f, bool session)
 			tool_unlock(f->run->history);
 		outcome = FILE_CHANGED;
 	}
-	CommitTransactionCommand();
+	run_end();
 	return outcome;
 }
 
@@ -251,11 +252,11 @@ file_run_atomic(FileRun *f)
 	callback_run(f->run, psprintf("beforeEach%s", each));
 	run_statements(f);
 	callback_run(f->run, psprintf("afterEach%s", each));
-	StartTransactionCommand();
+	run_begin();
 	check_service(f);
 	f->attempt->done = f->attempt->statements;
 	history_record(f->run->history, f->attempt);
-	CommitTransactionCommand();
+	run_end();
 	end_block();
 	return FILE_DONE;
 }
@@ -285,10 +286,12 @@ hash_string(uint64 hash)
 static void
 write_progress(FileRun *f, const ScriptStatement *statement)
 {
+	PushActiveSnapshot(GetTransactionSnapshot());
 	check_service(f);
 	f->attempt->done = statement->number;
 	f->attempt->done_hash = hash_string(f->hash);
 	history_progress(f->run->history, f->attempt);
+	PopActiveSnapshot();
 }
 
 /* Before the end of a transaction that the file began: how far it will have come. */
@@ -367,9 +370,9 @@ keep_tool_away(FileRun *f)
 	{
 		bool		kept;
 
-		StartTransactionCommand();
+		run_begin();
 		kept = tool_try_lock(f->run->history, true);
-		CommitTransactionCommand();
+		run_end();
 		if (kept)
 			break;
 		svc_wait(100);
@@ -522,17 +525,17 @@ file_run_stepwise(FileRun *f)
 	callback_run(f->run, psprintf("beforeEach%s", each));
 	if (f->attempt->number == 0)
 	{
-		StartTransactionCommand();
+		run_begin();
 		history_begin(f->run->history, f->attempt);
-		CommitTransactionCommand();
+		run_end();
 	}
 	MemoryContextSwitchTo(f->cxt);
 	run_steps(f);
-	StartTransactionCommand();
+	run_begin();
 	check_service(f);
 	f->attempt->done = f->attempt->statements;
 	history_finish(f->run->history, f->attempt);
-	CommitTransactionCommand();
+	run_end();
 	callback_run(f->run, psprintf("afterEach%s", each));
 	tool_unlock(f->run->history);
 	return FILE_DONE;

@@ -24,6 +24,7 @@
 #include "migration/load.h"
 #include "migration/migrate.h"
 #include "migration/run.h"
+#include "migration/running.h"
 #include "migration/store.h"
 #include "migration/task.h"
 #include "runner/lock.h"
@@ -79,13 +80,6 @@ MigrateInit(void)
 	runner_register_session(ENTRY, migration_session);
 }
 
-/* The name of the lock of a service's migrations. */
-char *
-migrate_lock_name(Oid database, const char *service)
-{
-	return psprintf("migrate %u %s", database, service);
-}
-
 /* Refuse callers who could not become the owner role, and owner roles that nothing limits. */
 static void
 check_may_migrate(const char *service, Oid owner)
@@ -104,7 +98,7 @@ begin_work(const char *lock)
 {
 	int			wait = FIRST_WAIT;
 
-	while (!runner_try_lock(lock))
+	while (!runner_try_lock(lock, true))
 	{
 		svc_wait(wait);
 		wait = Min(wait * 2, LAST_WAIT);
@@ -158,7 +152,7 @@ run_task(MigrationTask *task, const MigratePlace *place, bool raise)
 		.role = place->owner,
 		.entry = ENTRY,
 		.items = task_write(task),
-		.lock = migrate_lock_name(place->database, task->service),
+		.lock = running_lock_name(place->database, task->service),
 		.type = SVC_EXTENSION " migration"
 	};
 
@@ -194,7 +188,7 @@ work(MigrationTask *task, const MigratePlace *place, bool raise)
 static ErrorData *
 do_task(MigrationTask *task, const MigratePlace *place, bool raise)
 {
-	char	   *lock = migrate_lock_name(place->database, task->service);
+	char	   *lock = running_lock_name(place->database, task->service);
 	ErrorData  *error;
 
 	begin_work(lock);

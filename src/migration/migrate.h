@@ -4,7 +4,6 @@
 #ifndef SVC_MIGRATION_MIGRATE_H
 #define SVC_MIGRATION_MIGRATE_H
 
-extern char *migrate_lock_name(Oid database, const char *service);
 extern void MigrateInit(void);
 
 #endif							/* SVC_MIGRATION_MIGRATE_H */

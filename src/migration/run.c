@@ -12,12 +12,12 @@
 #include "core/extension.h"
 #include "core/sql.h"
 #include "core/wait.h"
-#include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
 #include "migration/formats.h"
 #include "migration/load.h"
-#include "migration/migrate.h"
+#include "migration/repeatable.h"
 #include "migration/run.h"
+#include "migration/running.h"
 #include "migration/store.h"
 #include "runner/lock.h"
 #include "runner/runner.h"
@@ -45,6 +45,22 @@ bool
 migration_is_running(void)
 {
 	return running;
+}
+
+/* Begin to read or write our tables: in a transaction, or in the block that there is. */
+void
+run_begin(void)
+{
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+/* End it. */
+void
+run_end(void)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
 }
 
 /* Set a setting of this session. */
@@ -84,11 +100,9 @@ keep_inputs(MigrationRun *run)
 
 	if (!task->has_inputs)
 		return;
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	run_begin();
 	(void) load_files(task->service, FORMAT_AUTO, task->inputs);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
+	run_end();
 }
 
 /* Read everything, and what there is to do. */
@@ -100,15 +114,13 @@ read_work(MigrationRun *run)
 	List	   *work;
 
 	MemoryContextReset(run->cxt);
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	run_begin();
 	old = MemoryContextSwitchTo(run->cxt);
 	run->history = history_read(task->service, true);
 	work = task->undo ? history_undoable(run->history, task->target)
 		: history_pending(run->history, &run->options);
 	MemoryContextSwitchTo(old);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
+	run_end();
 	return work;
 }
 
@@ -155,20 +167,6 @@ file_text(const MigrationRun *run, const MigrationFile *file, Size *length)
 	return text;
 }
 
-/* The variables of a file: those of the call, and those that Flyway has built in. */
-static List *
-file_variables(const MigrationRun *run)
-{
-	const History *history = run->history;
-
-	if (history->source->format != FORMAT_FLYWAY)
-		return run->task->variables;
-	return script_variables(run->task->variables,
-							history->service->schema ? history->service->schema : "public",
-							GetUserNameFromId(GetSessionUserId(), false),
-							get_database_name(MyDatabaseId), "flyway_schema_history");
-}
-
 /* Take a file in hand. */
 FileRun *
 file_open(MigrationRun *run, const MigrationFile *file, MigrationDirection direction)
@@ -183,14 +181,12 @@ file_open(MigrationRun *run, const MigrationFile *file, MigrationDirection direc
 	f->format = run->history->source->format;
 	f->direction = direction;
 	f->cxt = cxt;
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	run_begin();
 	old = MemoryContextSwitchTo(cxt);
 	f->text = file_text(run, file, &f->length);
-	f->variables = file_variables(run);
+	f->variables = migration_variables(run->history, run->task->variables);
 	MemoryContextSwitchTo(old);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
+	run_end();
 	return f;
 }
 
@@ -305,11 +301,9 @@ write_failure(FileRun *f, const ErrorData *error, bool half_done)
 {
 	PG_TRY();
 	{
-		StartTransactionCommand();
-		PushActiveSnapshot(GetTransactionSnapshot());
+		run_begin();
 		history_fail(f->run->history, f->attempt, error, half_done);
-		PopActiveSnapshot();
-		CommitTransactionCommand();
+		run_end();
 	}
 	PG_CATCH();
 	{
@@ -541,7 +535,7 @@ migration_session(List *items)
 	run->options.out_of_order = run->task->out_of_order;
 	run->options.baseline_on_migrate = run->task->baseline_on_migrate;
 	run->options.variables = run->task->variables;
-	run->lock = migrate_lock_name(MyDatabaseId, run->task->service);
+	run->lock = running_lock_name(MyDatabaseId, run->task->service);
 	run->cxt = AllocSetContextCreate(TopMemoryContext, "svc_ownership migrations",
 									 ALLOCSET_DEFAULT_SIZES);
 	keep_inputs(run);

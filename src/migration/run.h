@@ -50,6 +50,8 @@ extern bool callback_exists(List *files, const char *event);
 extern FileRun *file_open(MigrationRun *run, const MigrationFile *file,
 						  MigrationDirection direction);
 extern bool file_is_atomic(FileRun *f);
+extern void run_begin(void);
+extern void run_end(void);
 extern char *run_search_path(const Service *service);
 extern void run_session(MigrationRun *run);
 extern FileOutcome file_run_atomic(FileRun *f);

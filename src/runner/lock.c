@@ -51,23 +51,24 @@ runner_lock(const char *name)
 }
 
 /*
- * The same without waiting, until runner_unlock: false when somebody else has
- * it, or a runner is at work that nobody waits for any more.
+ * The same without waiting: false when somebody else has it, or a runner is at
+ * work that nobody waits for any more.  session: until runner_unlock; else until
+ * the transaction ends.
  */
 bool
-runner_try_lock(const char *name)
+runner_try_lock(const char *name, bool session)
 {
 	LOCKTAG		caller = tag_of(name, HOLDER_CALLER);
 	LOCKTAG		runner = tag_of(name, HOLDER_RUNNER);
 
-	if (LockAcquire(&caller, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	if (LockAcquire(&caller, ExclusiveLock, session, true) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
-	if (LockAcquire(&runner, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	if (LockAcquire(&runner, ExclusiveLock, session, true) == LOCKACQUIRE_NOT_AVAIL)
 	{
-		(void) LockRelease(&caller, ExclusiveLock, true);
+		(void) LockRelease(&caller, ExclusiveLock, session);
 		return false;
 	}
-	(void) LockRelease(&runner, ExclusiveLock, true);
+	(void) LockRelease(&runner, ExclusiveLock, session);
 	AcceptInvalidationMessages();
 	return true;
 }
@@ -103,22 +104,4 @@ runner_lock_guard(const char *name)
 	LOCKTAG		runner = tag_of(name, HOLDER_RUNNER);
 
 	(void) LockAcquire(&runner, ExclusiveLock, false, false);
-}
-
-/*
- * The caller's side until the transaction ends, without waiting: false while
- * another caller or a runner is at work.
- */
-bool
-runner_try_lock_here(const char *name)
-{
-	LOCKTAG		caller = tag_of(name, HOLDER_CALLER);
-	LOCKTAG		runner = tag_of(name, HOLDER_RUNNER);
-
-	if (LockAcquire(&caller, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL ||
-		LockAcquire(&runner, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
-		return false;
-	(void) LockRelease(&runner, ExclusiveLock, false);
-	AcceptInvalidationMessages();
-	return true;
 }
