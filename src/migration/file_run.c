@@ -275,11 +275,11 @@ hash_more(uint64 hash, const ScriptStatement *statement)
 	return hash;
 }
 
-/* The hash as it is written down. */
+/* The hash of the statements up to the one at work as it is written down; it lives as long as the file is at work. */
 static char *
-hash_string(uint64 hash)
+hash_string(const FileRun *f)
 {
-	return psprintf("%016llx", (unsigned long long) hash);
+	return MemoryContextStrdup(f->cxt, psprintf("%016llx", (unsigned long long) f->hash));
 }
 
 /* Write down how far the file came, in the transaction that brought it there. */
@@ -289,7 +289,7 @@ write_progress(FileRun *f, const ScriptStatement *statement)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	check_service(f);
 	f->attempt->done = statement->number;
-	f->attempt->done_hash = hash_string(f->hash);
+	f->attempt->done_hash = hash_string(f);
 	history_progress(f->run->history, f->attempt);
 	PopActiveSnapshot();
 }
@@ -323,7 +323,7 @@ run_control(FileRun *f, Script *script, ScriptStatement *statement)
 	if (!ends)
 		return;
 	f->attempt->done = statement->number;
-	f->attempt->done_hash = hash_string(f->hash);
+	f->attempt->done_hash = hash_string(f);
 }
 
 /* Run a statement of our own that clears something away. */
@@ -453,7 +453,7 @@ run_step(FileRun *f, Script *script, ScriptStatement *statement)
 static void
 check_hash(const FileRun *f)
 {
-	if (f->attempt->done_hash && strcmp(hash_string(f->hash), f->attempt->done_hash) != 0)
+	if (f->attempt->done_hash && strcmp(hash_string(f), f->attempt->done_hash) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" was changed in what has run already", f->file->script),
