@@ -197,6 +197,8 @@ file_offset(const Script *script, Size offset)
 	const Origin *origin = script->format == FORMAT_GOOSE ?
 		&script->goose.origin : &script->origin;
 
+	if (script->format == FORMAT_GOOSE && origin->n == 0)
+		return script->goose.at - script->text - 1;	/* of an empty block: the line that it took */
 	return Min(origin_of(origin, script->piece_offset + offset), script->length);
 }
 
@@ -395,6 +397,17 @@ examine_piece(Script *script, ScriptPiece *piece)
 	PG_END_TRY();
 }
 
+/* How much white space does the piece begin with? */
+static Size
+leading_space(const Script *script)
+{
+	const char *text = script->piece;
+	Size		length = script->piece_length;
+
+	utf8_trim(&text, &length);
+	return length > 0 ? text - script->piece : 0;
+}
+
 /* All pieces of a direction. */
 List *
 script_pieces(MigrationFormat format, const MigrationFile *file, MigrationDirection direction,
@@ -410,7 +423,7 @@ script_pieces(MigrationFormat format, const MigrationFile *file, MigrationDirect
 		int			column;
 
 		piece->number = script->pieces;
-		count_place(script, file_offset(script, 0), &piece->line, &column);
+		count_place(script, file_offset(script, leading_space(script)), &piece->line, &column);
 		piece->text = pnstrdup(script->piece, script->piece_length);
 		piece->length = script->piece_length;
 		examine_piece(script, piece);
