@@ -406,7 +406,9 @@ run_alone(FileRun *f, Script *script, ScriptStatement *statement)
 		tool_unlock(f->run->history);
 	if (statement_waits_harmlessly(node))
 		LockTimeout = 0;
+	f->leaves_traces = true;
 	run_statement(f, script, statement, write_progress);
+	f->leaves_traces = false;
 	LockTimeout = timeout;
 	if (let_go)
 		keep_tool_away(f);

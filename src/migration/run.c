@@ -336,7 +336,7 @@ run_error_callbacks(FileRun *f)
 static void
 raise_failure(FileRun *f, ErrorData *error, bool atomic)
 {
-	bool		half_done = !atomic && f->attempt->number != 0;
+	bool		half_done = !atomic && (f->attempt->done > 0 || f->leaves_traces);
 
 	write_failure(f, error, half_done);
 	run_error_callbacks(f);

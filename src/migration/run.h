@@ -33,6 +33,7 @@ typedef struct FileRun
 	MemoryContext cxt;			/* gone with the file */
 	Attempt    *attempt;		/* NULL: a callback, which nobody remembers */
 	bool		may_be_done;	/* the statement at which it goes on: nobody knows */
+	bool		leaves_traces;	/* the statement at work, if it fails */
 	bool		replay;			/* the session is another than that which began */
 	uint64		hash;			/* of the statements up to the one at work */
 } FileRun;
