@@ -235,15 +235,18 @@ svc_is_stored(const Constraint *constraint)
 #endif
 }
 
-/* How tables are locked while a domain's constraint is looked at; to validate one, 18 lets writers go on */
-static inline LOCKMODE
-svc_domain_lock(bool validates)
-{
+/* ANALYZE of a table: since 18 also of those that inherit from it */
 #if PG_VERSION_NUM >= 180000
-	return validates ? ShareUpdateExclusiveLock : ShareLock;
+#define SVC_ANALYZE_CHILDREN true
 #else
-	return ShareLock;
+#define SVC_ANALYZE_CHILDREN false
 #endif
-}
+
+/* GRANT on a relation: since 18 it is locked, or it could be dropped meanwhile */
+#if PG_VERSION_NUM >= 180000
+#define SVC_GRANT_LOCK AccessShareLock
+#else
+#define SVC_GRANT_LOCK NoLock
+#endif
 
 #endif							/* SVC_COMPAT_H */

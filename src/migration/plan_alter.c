@@ -433,8 +433,7 @@ plan_alter_table(Impact *impact, Node *node)
 	if (!alter.relation)
 	{
 		if (!stmt->missing_ok)
-			impact_note(impact, psprintf("relation %s is not known",
-										 quote_identifier(stmt->relation->relname)));
+			impact_missing(impact, stmt->relation);
 		return;
 	}
 	alter.children = stmt->relation->inh && plan_is_table(alter.relation);

@@ -211,7 +211,8 @@ plan_set_not_null(Impact *impact, PlanRelation *relation, const char *column, bo
 		AttrNumber	number = OidIsValid(child->oid) ? get_attnum(child->oid, column) : 0;
 
 		impact_lock(impact, child, AccessExclusiveLock);
-		if (number > 0 &&
+		/* a column that is added by the plan proves nothing */
+		if (number <= 0 ||
 			!plan_is_implied(child->oid, list_make1(make_not_null_test(child->oid, number))))
 			impact_scan(impact, child);
 	}

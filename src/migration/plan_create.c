@@ -153,8 +153,7 @@ plan_create_index(Impact *impact, Node *node)
 
 	if (!table)
 	{
-		impact_note(impact, psprintf("relation %s is not known",
-									 quote_identifier(stmt->relation->relname)));
+		impact_missing(impact, stmt->relation);
 		return;
 	}
 	partitioned = table->kind == RELKIND_PARTITIONED_TABLE && stmt->relation->inh;

@@ -7,6 +7,7 @@
  */
 #include "core/svc.h"
 
+#include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_trigger.h"
@@ -245,6 +246,8 @@ drop_one(Impact *impact, DropStmt *stmt, Node *object)
 		case OBJECT_MATVIEW:
 		case OBJECT_SEQUENCE:
 		case OBJECT_FOREIGN_TABLE:
+			if (!stmt->missing_ok && !plan_find_names(impact->catalog, (List *) object))
+				impact_missing(impact, makeRangeVarFromNameList((List *) object));
 			plan_drop_relation(impact, plan_find_names(impact->catalog, (List *) object));
 			return;
 		case OBJECT_INDEX:

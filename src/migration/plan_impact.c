@@ -178,6 +178,15 @@ impact_note(Impact *impact, const char *note)
 	impact->notes = lappend(impact->notes, pstrdup(note));
 }
 
+/* A relation that is named does not exist. */
+void
+impact_missing(Impact *impact, const RangeVar *name)
+{
+	impact_note(impact, psprintf("there is no relation %s",
+								 name->schemaname ? quote_qualified_identifier(name->schemaname, name->relname)
+								 : quote_identifier(name->relname)));
+}
+
 /* Begin an object about a relation. */
 static void
 append_relation(StringInfo json, const char *name)

@@ -38,6 +38,7 @@ extern void impact_scan(Impact *impact, PlanRelation *relation);
 extern void impact_scan_tree(Impact *impact, PlanRelation *relation, bool children);
 extern void impact_rewrite(Impact *impact, PlanRelation *relation);
 extern void impact_rewrite_tree(Impact *impact, PlanRelation *relation, bool children);
+extern void impact_missing(Impact *impact, const RangeVar *name);
 extern void impact_note(Impact *impact, const char *note);
 
 extern List *impact_copy_locks(const Impact *impact, MemoryContext cxt);

@@ -168,7 +168,10 @@ static void
 lock_referenced(Impact *impact, PlanRelation *relation, List *columns)
 {
 	List	   *tables;
+	ListCell   *cell;
 
+	foreach(cell, relation->partners)
+		impact_lock(impact, lfirst(cell), RowShareLock);
 	if (!OidIsValid(relation->oid))
 		return;
 	tables = plan_oids("SELECT DISTINCT c.confrelid FROM pg_catalog.pg_constraint c"
@@ -351,8 +354,7 @@ walk_target(QueryWalk *walk, RangeVar *name, CmdType command, List *columns)
 	PlanRelation *relation = plan_find(walk->impact->catalog, name);
 
 	if (!relation)
-		impact_note(walk->impact, psprintf("relation %s is not known",
-										   quote_identifier(name->relname)));
+		impact_missing(walk->impact, name);
 	else if (walk->stage == STAGE_EXECUTED)
 		write_deep(walk->impact, relation, command, columns, 0);
 	else
@@ -401,8 +403,7 @@ walk_relation(QueryWalk *walk, RangeVar *name)
 	relation = plan_find(walk->impact->catalog, name);
 	if (!relation)
 	{
-		impact_note(walk->impact, psprintf("relation %s is not known",
-										   quote_identifier(name->relname)));
+		impact_missing(walk->impact, name);
 		return;
 	}
 	impact_lock_tree(walk->impact, relation, walk->stage == STAGE_EXECUTED && name->inh,
@@ -437,10 +438,7 @@ walk_call(QueryWalk *walk, FuncCall *call)
 	if (walk->stage != STAGE_EXECUTED)
 		return;
 	if (strcmp(name, "nextval") == 0 || strcmp(name, "setval") == 0)
-	{
 		impact_lock(walk->impact, literal_relation(walk, call), RowExclusiveLock);
-		impact_note(walk->impact, "a sequence keeps what it advanced, also when the migration is rolled back");
-	}
 	else if (svc_sql("SELECT FROM pg_catalog.pg_proc p"
 					 "  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
 					 " WHERE p.proname = $1 AND n.nspname = ANY ($2) AND n.nspname <> 'pg_catalog'"

@@ -14,8 +14,35 @@
 #include "migration/plan_query.h"
 #include "migration/plan_statement.h"
 #include "nodes/makefuncs.h"
+#include "utils/varlena.h"
 
 static void plan_node(Impact *impact, Node *node);
+
+/* The text of a literal; NULL: it is none */
+static const char *
+literal(Node *node)
+{
+	return node && IsA(node, A_Const) && IsA(&((A_Const *) node)->val, String) ?
+		strVal(&((A_Const *) node)->val) : NULL;
+}
+
+/* SELECT set_config('search_path', '', false), as dumps begin: names mean something else from here on. */
+static void
+plan_set_config(Impact *impact, List *targets)
+{
+	Node	   *value = list_length(targets) == 1 ? linitial_node(ResTarget, targets)->val : NULL;
+	FuncCall   *call = value && IsA(value, FuncCall) ? (FuncCall *) value : NULL;
+	const char *path;
+	List	   *schemas;
+
+	if (!call || list_length(call->args) != 3 || !literal(linitial(call->args)) ||
+		strcmp(strVal(llast(call->funcname)), "set_config") != 0 ||
+		strcmp(literal(linitial(call->args)), "search_path") != 0)
+		return;
+	path = literal(lsecond(call->args));
+	if (path && SplitIdentifierString(pstrdup(path), ',', &schemas))
+		plan_catalog_set_path(impact->catalog, schemas);
+}
 
 /* SELECT; with INTO it makes a table. */
 static void
@@ -24,6 +51,7 @@ plan_select(Impact *impact, Node *node)
 	SelectStmt *select = (SelectStmt *) node;
 
 	plan_query_executed(impact, node);
+	plan_set_config(impact, select->targetList);
 	if (select->intoClause)
 		(void) plan_make_relation(impact->catalog, select->intoClause->rel, RELKIND_RELATION);
 }
@@ -146,7 +174,7 @@ plan_vacuum(Impact *impact, Node *node)
 
 		if (!table)
 			continue;
-		impact_lock_tree(impact, table, table->kind == RELKIND_PARTITIONED_TABLE,
+		impact_lock_tree(impact, table, SVC_ANALYZE_CHILDREN || table->kind == RELKIND_PARTITIONED_TABLE,
 						 full ? AccessExclusiveLock : ShareUpdateExclusiveLock);
 		/* rows of children count for the parent's statistics */
 		if (!full)
@@ -218,6 +246,8 @@ plan_rename_object(Impact *impact, Node *node)
 	RenameStmt *stmt = (RenameStmt *) node;
 	PlanRelation *relation = stmt->relation ? plan_find(impact->catalog, stmt->relation) : NULL;
 
+	if (stmt->relation && !relation && !stmt->missing_ok)
+		impact_missing(impact, stmt->relation);
 	if (!relation)
 		return;
 	switch (stmt->renameType)
@@ -291,6 +321,20 @@ plan_comment(Impact *impact, Node *node)
 	}
 	if (names != NIL)
 		impact_lock(impact, plan_find_names(impact->catalog, names), mode);
+}
+
+/* GRANT and REVOKE. */
+static void
+plan_grant(Impact *impact, Node *node)
+{
+	GrantStmt  *stmt = (GrantStmt *) node;
+	ListCell   *cell;
+
+	if (stmt->targtype != ACL_TARGET_OBJECT || SVC_GRANT_LOCK == NoLock ||
+		(stmt->objtype != OBJECT_TABLE && stmt->objtype != OBJECT_SEQUENCE))
+		return;
+	foreach(cell, stmt->objects)
+		impact_lock(impact, plan_find(impact->catalog, lfirst_node(RangeVar, cell)), SVC_GRANT_LOCK);
 }
 
 /* CREATE SCHEMA with what is made in it. */
@@ -375,7 +419,7 @@ plan_alter_domain(Impact *impact, Node *node)
 		return;
 	foreach(cell, plan_users_of_type(impact->catalog, type))
 	{
-		impact_lock(impact, lfirst(cell), svc_domain_lock(stmt->subtype == 'V'));
+		impact_lock(impact, lfirst(cell), ShareLock);
 		impact_scan(impact, lfirst(cell));
 	}
 }
@@ -426,6 +470,7 @@ static const struct
 	{T_AlterObjectDependsStmt, plan_depends},
 	{T_AlterDomainStmt, plan_alter_domain},
 	{T_CommentStmt, plan_comment},
+	{T_GrantStmt, plan_grant},
 	{T_DropStmt, plan_drop_statement},
 	{T_DropOwnedStmt, plan_owned},
 	{T_ReassignOwnedStmt, plan_owned},
