@@ -9,14 +9,18 @@
  */
 #include "core/svc.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "core/extension.h"
 #include "core/sql.h"
-#include "executor/spi.h"
 #include "migration/attempt.h"
 #include "migration/private_text.h"
 #include "migration/tool.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 /* Microseconds as a parameter; -1 is NULL. */
@@ -52,26 +56,50 @@ sql_int(int number)
 	return sql_datum(Int32GetDatum(number), INT4OID);
 }
 
+/*
+ * The number of the next attempt.  Looked up in the index and not by a query: a
+ * plan that was made while the table was empty would read all of it for each.
+ */
+static int
+next_number(const char *service)
+{
+	Relation	rel = table_open(svc_catalog_relation("migration_history"), AccessShareLock);
+	Relation	index = index_open(svc_catalog_relation("migration_history_pkey"), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	last;
+	NameData	name;
+	int			number = 1;
+	bool		isnull;
+
+	namestrcpy(&name, service);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&name));
+	scan = systable_beginscan_ordered(rel, index, NULL, 1, &key);
+	last = systable_getnext_ordered(scan, BackwardScanDirection);
+	if (HeapTupleIsValid(last))
+		number = DatumGetInt32(heap_getattr(last, 2, RelationGetDescr(rel), &isnull)) + 1;
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+	return number;
+}
+
 /* Write a row; returns its number. */
 int
 attempt_insert(const char *service, const AttemptRow *row)
 {
 	static SqlSaved saved;
 	const Attempt *attempt = row->attempt;
+	int			number = next_number(service);
 	SqlScope	scope;
-	bool		isnull;
-	int			number;
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql_saved(&saved,
 				  "INSERT INTO svc.migration_history (service, attempt, action, outcome, kind, version,"
 				  "  description, script, checksum, statement, statements, done_hash, sqlstate, error,"
 				  "  installed_by, started_at, duration, tool_key)"
-				  " SELECT $1, COALESCE(pg_catalog.max(h.attempt), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9,"
-				  "        $10, $11, $12, $13, $14, $15, $16, $17"
-				  "   FROM svc.migration_history h WHERE h.service = $1"
-				  " RETURNING attempt",
-				  sql_name(service), sql_text(row->action), sql_text(row->outcome),
+				  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+				  sql_name(service), sql_int(number), sql_text(row->action), sql_text(row->outcome),
 				  sql_text(migration_kind_name(row->kind)), sql_text(row->version),
 				  sql_text(row->description), sql_text(row->script), sql_text(row->checksum),
 				  attempt ? sql_int(attempt->done) : sql_null(INT4OID),
@@ -79,7 +107,6 @@ attempt_insert(const char *service, const AttemptRow *row)
 				  sql_text(attempt ? attempt->done_hash : NULL), sql_text(row->sqlstate),
 				  sql_private_text(service, row->error), sql_name(row->installed_by),
 				  sql_time(row->started_at), sql_duration(row->duration), sql_key(row->tool_key));
-	number = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	svc_sql_end(&scope);
 	return number;
 }
