@@ -306,27 +306,120 @@ action_of(const AppliedMigration *applied)
 	}
 }
 
-/* Write what a tool did without us. */
-void
-attempt_take_over(const History *history)
+/* Write a row that a tool wrote, or that follows from what it did. */
+static int
+insert_applied(const History *history, const AppliedMigration *applied, const char *action,
+			   int64 tool_key)
+{
+	AttemptRow	row = {
+		.action = action, .outcome = "success",
+		.kind = applied->type == APPLIED_SQL_BASELINE ? KIND_BASELINE
+		: applied->version ? KIND_VERSIONED : KIND_REPEATABLE,
+		.version = applied->version, .description = applied->description,
+		.script = applied->script, .checksum = applied->checksum,
+		.installed_by = applied->installed_by, .started_at = applied->installed_at,
+		.duration = applied->duration, .tool_key = tool_key
+	};
+
+	return attempt_insert(history->service->name, &row);
+}
+
+/* Fill in what tools have no column for: what files say of rows that have none of ours yet. */
+static void
+describe_by_files(const History *history)
+{
+	StateOptions options = {.target = NULL};
+	ListCell   *cell;
+
+	foreach(cell, migration_states(history->source->format, history->files, history->applied, &options))
+	{
+		MigrationInfo *info = lfirst(cell);
+
+		if (!info->applied || !info->file || info->applied->attempt != 0)
+			continue;
+		if (!info->applied->script || info->applied->script[0] == '\0')
+			info->applied->script = info->file->script;
+		if (!info->applied->description || info->applied->description[0] == '\0')
+			info->applied->description = info->file->description;
+	}
+}
+
+/* Rows of ours that count, and whose row the tool took away: it undid them. */
+static List *
+undone_by_tool(List *past)
+{
+	List	   *gone = NIL;
+	ListCell   *cell;
+
+	foreach(cell, past)
+	{
+		const PastAttempt *ours = lfirst(cell);
+
+		if (ours->applied->type == APPLIED_SQL && ours->attempt.tool_key != 0 && !ours->in_tool)
+			gone = lappend(gone, lfirst(cell));
+	}
+	return gone;
+}
+
+/* Was it undone in ours, too?  Then a later row says so. */
+static bool
+is_undone_in_ours(List *past, const PastAttempt *gone)
+{
+	for (int i = list_length(past) - 1; i >= 0; i--)
+	{
+		const PastAttempt *ours = list_nth(past, i);
+
+		if (ours == gone)
+			return false;
+		if (ours->applied->type == APPLIED_DELETE && ours->applied->version && gone->applied->version &&
+			strcmp(ours->applied->version, gone->applied->version) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Follow what a tool took out of its table. */
+static void
+take_over_undone(const History *history, List *past)
 {
 	ListCell   *cell;
 
+	foreach(cell, undone_by_tool(past))
+	{
+		const PastAttempt *gone = lfirst(cell);
+
+		if (!gone->applied->success)
+			attempt_abandon(history->service->name, gone->attempt.number);
+		else if (!is_undone_in_ours(past, gone))
+		{
+			AppliedMigration undone = *gone->applied;
+
+			undone.installed_at = 0;
+			undone.duration = -1;
+			(void) insert_applied(history, &undone, "undo", 0);
+		}
+	}
+}
+
+/* Write what a tool did without us. */
+void
+attempt_take_over(const History *history, List *past)
+{
+	bool		described = false;
+	ListCell   *cell;
+
+	if (tool_keeps_rows(history))
+		take_over_undone(history, past);
 	foreach(cell, history->applied)
 	{
 		AppliedMigration *applied = lfirst(cell);
-		AttemptRow	row = {
-			.action = action_of(applied), .outcome = "success",
-			.kind = applied->type == APPLIED_SQL_BASELINE ? KIND_BASELINE
-			: applied->version ? KIND_VERSIONED : KIND_REPEATABLE,
-			.version = applied->version, .description = applied->description,
-			.script = applied->script, .checksum = applied->checksum,
-			.installed_by = applied->installed_by, .started_at = applied->installed_at,
-			.duration = applied->duration,
-			.tool_key = tool_keeps_rows(history) ? applied->rank : 0
-		};
 
-		if (is_to_be_taken_over(applied))
-			applied->attempt = attempt_insert(history->service->name, &row);
+		if (!is_to_be_taken_over(applied))
+			continue;
+		if (!described)
+			describe_by_files(history);
+		described = true;
+		applied->attempt = insert_applied(history, applied, action_of(applied),
+										  tool_keeps_rows(history) ? applied->rank : 0);
 	}
 }

@@ -24,6 +24,7 @@
 #include "rewrite/prs2lock.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -93,13 +94,21 @@ tool_has_column(const History *history, const char *column)
 	return get_attnum(history->source->history, column) > 0;
 }
 
+/* Is it the next number of a sequence, as serial columns have it? */
+static bool
+is_next_number(Node *expression)
+{
+	return IsA(expression, FuncExpr) && ((FuncExpr *) expression)->funcid == F_NEXTVAL &&
+		IsA(linitial(((FuncExpr *) expression)->args), Const);
+}
+
 /* Can code of others run where this is computed? */
 static bool
 is_untrusted(Node *expression)
 {
 	UntrustedCode code;
 
-	return expression && svc_find_untrusted_code(expression, &code);
+	return !is_next_number(expression) && svc_find_untrusted_code(expression, &code);
 }
 
 /* Can code of others run where a row is written into the table? */
@@ -196,11 +205,18 @@ tool_key_written(const History *history, uint64 rows)
 	return DatumGetInt64(value);
 }
 
+/* A row of ours under the key of the tool's */
+typedef struct KeyedAttempt
+{
+	int64		key;
+	PastAttempt *past;
+} KeyedAttempt;
+
 /* Our rows by the key of the tool's. */
 static HTAB *
 past_by_key(List *past)
 {
-	HASHCTL		control = {.keysize = sizeof(int64), .entrysize = sizeof(int64) + sizeof(PastAttempt *),
+	HASHCTL		control = {.keysize = sizeof(int64), .entrysize = sizeof(KeyedAttempt),
 		.hcxt = CurrentMemoryContext};
 	HTAB	   *table = hash_create("svc_ownership attempts", Max(list_length(past), 16), &control,
 									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -212,7 +228,7 @@ past_by_key(List *past)
 		int64		key = ours->attempt.tool_key;
 
 		if (key != 0)
-			*(PastAttempt **) ((char *) hash_search(table, &key, HASH_ENTER, NULL) + sizeof(int64)) = ours;
+			((KeyedAttempt *) hash_search(table, &key, HASH_ENTER, NULL))->past = ours;
 	}
 	return table;
 }
@@ -266,10 +282,12 @@ merge(List *rows, List *past)
 	foreach(cell, rows)
 	{
 		AppliedMigration *applied = lfirst(cell);
-		char	   *entry = hash_search(ours, &applied->rank, HASH_FIND, NULL);
+		KeyedAttempt *entry = hash_search(ours, &applied->rank, HASH_FIND, NULL);
 
 		if (entry)
-			add_details(applied, *(PastAttempt **) (entry + sizeof(int64)));
+			add_details(applied, entry->past);
+		if (entry)
+			entry->past->in_tool = true;
 		rank = Max(rank, applied->rank);
 	}
 	hash_destroy(ours);
