@@ -30,6 +30,13 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
+/* Locks that a tool takes */
+#define MAX_KEYS 2
+
+/* Those that this session holds */
+static int64 held_keys[MAX_KEYS];
+static int	n_held_keys = 0;
+
 /* The tool of a format; NULL: there is none. */
 const Tool *
 tool_of_format(MigrationFormat format)
@@ -163,9 +170,7 @@ tool_begin(const History *history, SqlScope *scope, bool write)
 	(void) tool_table(history);
 	if (write && superuser())
 		check_inert(history);
-	svc_sql_begin(scope, InvalidOid);
-	SetUserIdAndSecContext(history->service->owner,
-						   scope->saved_context | SECURITY_LOCAL_USERID_CHANGE);
+	svc_sql_begin_theirs(scope, history->service->owner, "pg_catalog, pg_temp");
 }
 
 /* The key of the newest row of the table; -1: none. */
@@ -383,33 +388,51 @@ advisory_tag(int64 key)
 	return tag;
 }
 
+/* Take one; a session has it once, however often it asks. */
+static bool
+try_key(int64 key, bool session)
+{
+	LOCKTAG		tag = advisory_tag(key);
+	LockAcquireResult result = LockAcquire(&tag, ExclusiveLock, session, true);
+
+	if (result == LOCKACQUIRE_ALREADY_HELD && session)
+		LockRelease(&tag, ExclusiveLock, true);
+	return result != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Give one back. */
+static void
+release_key(int64 key, bool session)
+{
+	LOCKTAG		tag = advisory_tag(key);
+
+	LockRelease(&tag, ExclusiveLock, session);
+}
+
 /* Take all locks of these keys, or none. */
 static bool
 try_keys(List *keys, bool session)
 {
 	for (int i = 0; i < list_length(keys); i++)
 	{
-		LOCKTAG		tag = advisory_tag(*(int64 *) list_nth(keys, i));
-
-		if (LockAcquire(&tag, ExclusiveLock, session, true) != LOCKACQUIRE_NOT_AVAIL)
+		if (try_key(*(int64 *) list_nth(keys, i), session))
 			continue;
 		while (--i >= 0)
-		{
-			tag = advisory_tag(*(int64 *) list_nth(keys, i));
-			LockRelease(&tag, ExclusiveLock, session);
-		}
+			release_key(*(int64 *) list_nth(keys, i), session);
 		return false;
 	}
 	return true;
 }
 
-/* The keys of the adopted tool's locks. */
-static List *
-lock_keys(const History *history)
+/* Remember the keys of the session's locks, since they are given back outside of transactions. */
+static void
+remember_keys(List *keys)
 {
-	const Tool *tool = tool_adopted(history);
+	ListCell   *cell;
 
-	return tool && tool->lock_keys ? tool->lock_keys(history) : NIL;
+	n_held_keys = 0;
+	foreach(cell, keys)
+		held_keys[n_held_keys++] = *(int64 *) lfirst(cell);
 }
 
 /*
@@ -420,11 +443,15 @@ bool
 tool_try_lock(const History *history, bool session)
 {
 	const Tool *tool = tool_adopted(history);
+	List	   *keys = tool && tool->lock_keys ? tool->lock_keys(history) : NIL;
 
+	Assert(list_length(keys) <= MAX_KEYS);
 	if (!tool)
 		return true;
-	if (!try_keys(lock_keys(history), session))
+	if (!try_keys(keys, session))
 		return false;
+	if (session)
+		remember_keys(keys);
 	return tool->table_lock == NoLock || session ||
 		ConditionalLockRelationOid(history->source->history, tool->table_lock);
 }
@@ -433,12 +460,6 @@ tool_try_lock(const History *history, bool session)
 void
 tool_unlock(const History *history)
 {
-	ListCell   *cell;
-
-	foreach(cell, lock_keys(history))
-	{
-		LOCKTAG		tag = advisory_tag(*(int64 *) lfirst(cell));
-
-		LockRelease(&tag, ExclusiveLock, true);
-	}
+	while (n_held_keys > 0)
+		release_key(held_keys[--n_held_keys], true);
 }
