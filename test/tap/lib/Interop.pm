@@ -1,0 +1,235 @@
+# Interop.pm: other people's migration tools, at the versions that scripts/tools
+# fetches, run on the services of a test, beside our own functions.
+
+package Interop;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Exporter 'import';
+use File::Basename;
+use File::Path qw(make_path remove_tree);
+use FindBin;
+use IPC::Open2;
+use IPC::Run ();
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use SvcTest;
+use Test::More;
+
+our @EXPORT = qw(tool put_files files_of new_owner url command start_flyway flyway
+  golang_migrate goose goose_provider goose_statements drizzle
+  ours adopt our_states our_problems same_list);
+
+my $root = "$FindBin::RealBin/../..";
+my $password = 'correct horse';
+
+# The directory of a tool; where this machine has none the test file ends here
+sub tool
+{
+	my ($name) = @_;
+	my $said = `$root/scripts/tools --where $name`;
+
+	chomp $said;
+	skip_all_tests($name, $said) if $?;
+	return $said;
+}
+
+# ---- files ----
+
+# Make a folder hold these files and nothing else: a hash of names and contents
+sub put_files
+{
+	my ($folder, $files) = @_;
+
+	remove_tree($folder);
+	make_path($folder);
+	foreach my $name (sort keys %$files)
+	{
+		make_path(dirname("$folder/$name"));
+		open my $file, '>:raw', "$folder/$name" or die "$folder/$name: $!";
+		print $file $files->{$name};
+		close $file;
+	}
+	return $folder;
+}
+
+# A folder as put_files was given it
+sub files_of
+{
+	my ($folder) = @_;
+	my %files;
+
+	foreach my $path (split /\n/, `find '$folder' -type f`)
+	{
+		$files{ substr $path, 1 + length $folder } = slurp_file($path);
+	}
+	return \%files;
+}
+
+# ---- services and how their logins reach them ----
+
+# Make a service in a schema of the database, with a login that migrates as its
+# owner; returns its name
+sub new_owner
+{
+	my ($node, $dbname, $service) = @_;
+
+	$node->safe_psql($dbname, <<"SQL");
+SELECT svc.create_service('$service', schema => '$service', login => '${service}_user', password => '$password', login_level => 'owner');
+GRANT CREATE ON DATABASE "$dbname" TO ${service}_owner;
+SQL
+	return $service;
+}
+
+# Where the login of a service connects to: as a URL, or Flyway's settings
+sub url
+{
+	my ($node, $dbname, $service) = @_;
+	my $secret = $password =~ s/ /%20/r;
+	return "postgres://${service}_user:$secret\@127.0.0.1:" . $node->port . "/$dbname?sslmode=disable";
+}
+
+# ---- tools ----
+
+# Run a program; returns its exit status and what it said.  Libraries that a
+# sanitizer preloads are for our servers only.
+sub command
+{
+	my (@arguments) = @_;
+	my $said = '';
+	delete local $ENV{LD_PRELOAD};
+
+	IPC::Run::run(\@arguments, '<', \'', '>&', \$said);
+	return ($? >> 8, $said);
+}
+
+# Start a process that runs Flyway's commands; see test/interop/flyway/Session.java
+sub start_flyway
+{
+	my ($version) = @_;
+	my $dir = tool("flyway-$version");
+	my ($from, $to);
+	delete local $ENV{LD_PRELOAD};
+
+	my $pid = open2($from, $to, 'java', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
+		'-Djava.util.logging.config.file=/dev/null', '-cp', "$dir:$dir/lib/*", 'Session');
+	binmode $from, ':raw';
+	return { version => $version, pid => $pid, from => $from, to => $to };
+}
+
+# Ask it for one command: node, database, service, folder, and settings of
+# Flyway's.  Returns what it answered.
+sub flyway
+{
+	my ($flyway, $command, $case, %settings) = @_;
+	my %all = (
+		url => 'jdbc:postgresql://127.0.0.1:' . $case->{node}->port . "/$case->{dbname}",
+		user => "$case->{service}_user", password => $password,
+		locations => "filesystem:$case->{folder}",
+		%settings);
+	my $answer;
+
+	foreach (values %all) { s/\\/\\\\/g; s/\n/\\n/g; s/\t/\\t/g }
+	print { $flyway->{to} } join("\t", $command, map { "$_=$all{$_}" } sort keys %all), "\n";
+	$flyway->{to}->flush;
+	$answer = readline $flyway->{from};
+	die "Flyway $flyway->{version} ended" unless defined $answer;
+	return decode_json($answer);
+}
+
+sub golang_migrate
+{
+	my ($case, @arguments) = @_;
+	return command(tool('golang_migrate') . '/migrate', '-path', $case->{folder},
+		'-database', url(@$case{qw(node dbname service)}), @arguments);
+}
+
+sub goose
+{
+	my ($case, @arguments) = @_;
+	return command(tool('goose') . '/goose', '-dir', $case->{folder}, 'postgres',
+		url(@$case{qw(node dbname service)}), @arguments);
+}
+
+# Goose as a library, with its session lock
+sub goose_provider
+{
+	my ($case, $what) = @_;
+	return command(tool('goose') . '/provider', url(@$case{qw(node dbname service)}), $case->{folder}, $what);
+}
+
+# What Goose makes of files: a list of what test/interop/goose/statements prints
+sub goose_statements
+{
+	my (@files) = @_;
+	my ($status, $said) = command(tool('goose') . '/statements', @files);
+
+	die $said if $status;
+	return map { decode_json($_) } split /\n/, $said;
+}
+
+# generation: 0.45 or 1.0
+sub drizzle
+{
+	my ($generation, $case) = @_;
+	return command('node', "$root/test/interop/drizzle/migrate.mjs", tool("drizzle-$generation"),
+		url(@$case{qw(node dbname service)}), $case->{folder});
+}
+
+# ---- ours ----
+
+# Call one of the functions that take the files of a service's folder from a
+# client.  Returns the error, or '' and what was printed.
+sub ours
+{
+	my ($case, $statement) = @_;
+	my ($out, $err);
+	my $json = JSON::PP->new->canonical->encode(
+		{ map { my $text = $_->[1]; utf8::decode($text); ($_->[0] => $text) }
+			  map { [ $_, files_of($case->{folder})->{$_} ] } keys %{ files_of($case->{folder}) } });
+
+	utf8::encode($json);
+	$json =~ s/'/''/g;
+	$statement =~ s/:files/'$json'/g;
+	local $ENV{PGUSER} = "$case->{service}_user";
+	local $ENV{PGPASSWORD} = $password;
+	local $ENV{PGOPTIONS} = '-c client_min_messages=warning';
+	my $status = $case->{node}->psql($case->{dbname}, $statement, stdout => \$out, stderr => \$err);
+	return wantarray ? ($status ? $err : '', $out) : ($status ? $err : '');
+}
+
+# Load the folder and take over what the tool did
+sub adopt
+{
+	my ($case, $format) = @_;
+	return ours($case, <<"SQL");
+SELECT svc.load_migrations('$case->{service}', files => :files, format => '$format');
+SELECT svc.adopt_history('$case->{service}');
+SQL
+}
+
+# svc.migrations, a row a line, as the query's columns say
+sub our_states
+{
+	my ($case, $columns, $where) = @_;
+	my ($error, $out) = ours($case, "SELECT $columns FROM svc.migrations('$case->{service}')" . ($where // ''));
+	return $error ? ("error: $error") : split /\n/, $out;
+}
+
+sub our_problems
+{
+	my ($case) = @_;
+	my ($error, $out) = ours($case, "SELECT coalesce(version, ''), problem FROM svc.validate_migrations('$case->{service}')");
+	return $error ? ("error: $error") : split /\n/, $out;
+}
+
+# Test that two lists have the same lines in the same order
+sub same_list
+{
+	my ($got, $expected, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return same_text(join("\n", @$got) . "\n", join("\n", @$expected) . "\n", $name);
+}
+
+1;
