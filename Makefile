@@ -17,12 +17,14 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
                remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
+MODULES_MIGRATION = migration private_text
 
 OBJS         = src/svc_ownership.o \
                $(MODULES_CORE:%=src/core/%.o) \
                $(MODULES_RUNNER:%=src/runner/%.o) \
                $(MODULES_SERVICE:%=src/service/%.o) \
-               $(MODULES_UPKEEP:%=src/upkeep/%.o)
+               $(MODULES_UPKEEP:%=src/upkeep/%.o) \
+               $(MODULES_MIGRATION:%=src/migration/%.o)
 
 # The install script: the modules' parts in the order in which they build on
 # each other; events.sql last, since its triggers fire from then on
@@ -31,6 +33,8 @@ SQL_PARTS    = src/core/core.sql \
                src/service/link.sql src/service/connect.sql src/service/right.sql \
                src/service/run.sql \
                src/upkeep/upkeep.sql \
+               src/migration/store.sql src/migration/script.sql src/migration/history.sql \
+               src/migration/migrate.sql src/migration/plan.sql \
                src/service/status.sql \
                src/core/events.sql
 INSTALL_SQL  = $(EXTENSION)--$(EXTVERSION).sql

@@ -5,6 +5,7 @@
 
 #include "core/ddl.h"
 #include "core/sql.h"
+#include "migration/migration.h"
 #include "runner/runner.h"
 #include "service/service.h"
 #include "upkeep/upkeep.h"
@@ -23,5 +24,6 @@ _PG_init(void)
 	RunnerInit();
 	ServiceInit();
 	UpkeepInit();
+	MigrationInit();
 	MarkGUCPrefixReserved(SVC_EXTENSION);
 }

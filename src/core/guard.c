@@ -56,6 +56,13 @@ svc_guarded_table(const char *name)
 	return NULL;
 }
 
+/* Is it one of our own functions that runs now, or a superuser? */
+bool
+svc_guard_trusts(void)
+{
+	return superuser() || (svc_sql_is_own() && GetUserId() == svc_extension_owner());
+}
+
 /* Refuse to write; "detail" is why, or NULL. */
 void
 svc_guard_refuse(Relation rel, const char *detail)
@@ -277,7 +284,7 @@ svc_guard_catalog(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("this function can only be called as a trigger of %s", SVC_EXTENSION)));
-	trusted = superuser() || (svc_sql_is_own() && GetUserId() == svc_extension_owner());
+	trusted = svc_guard_trusts();
 	if (!trusted && TRIGGER_FIRED_FOR_ROW(data->tg_event) && TRIGGER_FIRED_BY_INSERT(data->tg_event))
 		return PointerGetDatum(admit_row(data->tg_relation, data->tg_trigtuple));
 	if (!trusted)

@@ -35,6 +35,7 @@ typedef struct GuardedTable
 
 extern void svc_guard_register(const GuardedTable *table);
 extern const GuardedTable *svc_guarded_table(const char *name);
+extern bool svc_guard_trusts(void);
 extern bool svc_guard_admit_relation(Relation rel, HeapTuple row);
 extern bool svc_guard_has_row(const GuardedTable *table, Relation rel, HeapTuple row);
 extern void svc_guard_insert(Relation rel, HeapTuple row);

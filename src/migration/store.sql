@@ -1,5 +1,32 @@
 -- store.sql: migrations as the database keeps them.
 
+-- Text that only the service's owners can read, though their roles have SELECT
+-- on all tables of the catalog: the output function looks who asks
+
+CREATE TYPE svc.private_text;
+
+CREATE FUNCTION svc.private_text_in(value cstring) RETURNS svc.private_text
+    LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'svc_private_text_in';
+COMMENT ON FUNCTION svc.private_text_in(cstring) IS
+'Input of svc.private_text: the name of a service (with \n for a newline and \\ for a backslash), a newline, and text. Errors: 22P02 another form.';
+
+CREATE FUNCTION svc.private_text_out(value svc.private_text) RETURNS cstring
+    LANGUAGE C STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'svc_private_text_out';
+COMMENT ON FUNCTION svc.private_text_out(svc.private_text) IS
+'Output of svc.private_text, for members of the owner role of the service that it names, and superusers. Errors: 42501 for anybody else.';
+
+CREATE TYPE svc.private_text (
+    INPUT = svc.private_text_in,
+    OUTPUT = svc.private_text_out,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+COMMENT ON TYPE svc.private_text IS
+'Text of a service in the catalog, shown to members of its owner role and superusers only: what files of migrations and their errors say. No comparison, no binary form.';
+REVOKE USAGE ON TYPE svc.private_text FROM PUBLIC;
+
+-- Tables
+
 CREATE TABLE svc.migration_source (
     service   name NOT NULL,
     format    text NOT NULL,
@@ -65,3 +92,34 @@ CREATE TABLE svc.migration_history (
 );
 COMMENT ON TABLE svc.migration_history IS
 'Catalog: every attempt at a migration. action: apply, undo, baseline, delete (its file is known to be gone). outcome: running, success, failed (half done, to be resumed), rolled back, abandoned (half done, to be started again). statement: how many of its statements are done. tool_key: the row in the adopted tool''s table. Read svc.migrations(service).';
+
+-- Only our own functions and superusers write these tables, but for rows of a
+-- restore by the service's own user.  Whoever dumps gets the rows whose text he
+-- may read.
+
+CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.migration_source
+    FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.migration_source
+    FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.migration_source ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
+SELECT pg_catalog.pg_extension_config_dump('svc.migration_source', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''USAGE'')) AND (history IS NULL OR history IN (SELECT c.oid FROM pg_catalog.pg_class c))');
+CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.migration_file
+    FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.migration_file
+    FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.migration_file ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
+SELECT pg_catalog.pg_extension_config_dump('svc.migration_file', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''USAGE''))');
+CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.migration_content
+    FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.migration_content
+    FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.migration_content ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
+SELECT pg_catalog.pg_extension_config_dump('svc.migration_content', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''USAGE''))');
+CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.migration_history
+    FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.migration_history
+    FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.migration_history ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
+SELECT pg_catalog.pg_extension_config_dump('svc.migration_history', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''USAGE''))');
+
+GRANT INSERT ON svc.migration_source, svc.migration_file, svc.migration_content, svc.migration_history TO PUBLIC;

@@ -18,7 +18,8 @@
 SVC_FUNCTION(svc_service_cascade);
 
 /* Tables with a column "service" that names one */
-static const char *const dependents[] = {"member", "assignment", "store", "entity", "consumer", "link"};
+static const char *const dependents[] = {"member", "assignment", "store", "entity", "consumer", "link",
+	"migration_source", "migration_file", "migration_content", "migration_history"};
 
 /* The service's name in a row of svc.service. */
 static SqlArg

@@ -1,0 +1,1 @@
+-- history.sql: what was run, ours and an adopted tool's.

@@ -1,0 +1,1 @@
+-- plan.sql: what migrations will do, before they run.

@@ -1,0 +1,1 @@
+-- script.sql: what is made of a file.
