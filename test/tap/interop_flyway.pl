@@ -22,7 +22,6 @@ use Test::More;
 
 my @flyways = map { start_flyway($_) } '13.12.0', '9.22.3';
 my $node = new_server('main', tcp => 1, conf => "max_worker_processes = 16\n");
-my $folders = PostgreSQL::Test::Utils::tempdir();
 
 $node->safe_psql('postgres', 'CREATE EXTENSION svc_ownership');
 
@@ -176,7 +175,7 @@ sub write_files
 sub prepare
 {
 	my ($flyway, $case, $service) = @_;
-	my $copy = { %$case, node => $node, dbname => 'postgres', service => new_owner($node, 'postgres', $service) };
+	my $copy = new_copy($node, $service, %$case);
 	my $answer;
 
 	write_files($copy, 0);
@@ -324,7 +323,6 @@ foreach my $flyway (@flyways)
 	{
 		$number++;
 		next if $ENV{CASE} && $case->{name} !~ /$ENV{CASE}/;
-		$case->{folder} = "$folders/$number";
 		play($flyway, $case, $number);
 	}
 	note("Flyway $flyway->{version}: $number cases");

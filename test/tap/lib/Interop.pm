@@ -17,7 +17,7 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-our @EXPORT = qw(tool put_files files_of new_owner url command start_flyway flyway
+our @EXPORT = qw(tool put_files add_files files_of new_copy new_database url command start_flyway flyway
   golang_migrate goose goose_provider goose_statements drizzle
   ours adopt our_states our_problems same_list);
 
@@ -54,6 +54,13 @@ sub put_files
 	return $folder;
 }
 
+# More files, or other ones, in a folder that is there
+sub add_files
+{
+	my ($folder, $files) = @_;
+	return put_files($folder, { %{ files_of($folder) }, %$files });
+}
+
 # A folder as put_files was given it
 sub files_of
 {
@@ -70,16 +77,27 @@ sub files_of
 # ---- services and how their logins reach them ----
 
 # Make a service in a schema of the database, with a login that migrates as its
-# owner; returns its name
-sub new_owner
+# owner, and a folder; returns what the functions below take
+sub new_copy
 {
-	my ($node, $dbname, $service) = @_;
+	my ($node, $service, %more) = @_;
 
-	$node->safe_psql($dbname, <<"SQL");
-SELECT svc.create_service('$service', schema => '$service', login => '${service}_user', password => '$password', login_level => 'owner');
-GRANT CREATE ON DATABASE "$dbname" TO ${service}_owner;
-SQL
-	return $service;
+	$node->safe_psql('postgres',
+		"SELECT svc.create_service('$service', schema => '$service', login => '${service}_user', password => '$password', login_level => 'owner')");
+	return { node => $node, dbname => 'postgres', service => $service,
+		folder => PostgreSQL::Test::Utils::tempdir() . "/$service", %more };
+}
+
+# The same in a database of its own, for tools whose tables are not in the
+# service's schema
+sub new_database
+{
+	my ($node, $service, %more) = @_;
+
+	$node->safe_psql('postgres',
+		"SELECT svc.create_service('$service', database => '${service}_db', login => '${service}_user', password => '$password', login_level => 'owner')");
+	return { node => $node, dbname => "${service}_db", service => $service,
+		folder => PostgreSQL::Test::Utils::tempdir() . "/$service", %more };
 }
 
 # Where the login of a service connects to: as a URL, or Flyway's settings
@@ -179,18 +197,35 @@ sub drizzle
 
 # ---- ours ----
 
+# Files as a JSON object, to stand between quotes
+sub json_of
+{
+	my ($files) = @_;
+	my %texts = %$files;
+	my $json;
+
+	# names and contents are bytes
+	$json = '{' . join(', ', map { string_of($_) . ': ' . string_of($texts{$_}) } sort keys %texts) . '}';
+	return $json =~ s/'/''/gr;
+}
+
+sub string_of
+{
+	my ($bytes) = @_;
+	my %short = ("\n" => '\n', "\r" => '\r', "\t" => '\t', '"' => '\"', '\\' => '\\\\');
+
+	$bytes =~ s/([\x00-\x1f"\\])/$short{$1} \/\/ sprintf('\\u%04x', ord $1)/ge;
+	return "\"$bytes\"";
+}
+
 # Call one of the functions that take the files of a service's folder from a
 # client.  Returns the error, or '' and what was printed.
 sub ours
 {
 	my ($case, $statement) = @_;
 	my ($out, $err);
-	my $json = JSON::PP->new->canonical->encode(
-		{ map { my $text = $_->[1]; utf8::decode($text); ($_->[0] => $text) }
-			  map { [ $_, files_of($case->{folder})->{$_} ] } keys %{ files_of($case->{folder}) } });
+	my $json = $statement =~ /:files/ ? json_of(files_of($case->{folder})) : '';
 
-	utf8::encode($json);
-	$json =~ s/'/''/g;
 	$statement =~ s/:files/'$json'/g;
 	local $ENV{PGUSER} = "$case->{service}_user";
 	local $ENV{PGPASSWORD} = $password;
