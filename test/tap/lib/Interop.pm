@@ -201,20 +201,17 @@ sub drizzle
 sub json_of
 {
 	my ($files) = @_;
-	my %texts = %$files;
-	my $json;
-
-	# names and contents are bytes
-	$json = '{' . join(', ', map { string_of($_) . ': ' . string_of($texts{$_}) } sort keys %texts) . '}';
-	return $json =~ s/'/''/gr;
+	my $json = join ', ', map { string_of($_) . ': ' . string_of($files->{$_}) } sort keys %$files;
+	return "{$json}" =~ s/'/''/gr;
 }
 
+# Bytes of UTF-8, as they are
 sub string_of
 {
 	my ($bytes) = @_;
 	my %short = ("\n" => '\n', "\r" => '\r', "\t" => '\t', '"' => '\"', '\\' => '\\\\');
 
-	$bytes =~ s/([\x00-\x1f"\\])/$short{$1} \/\/ sprintf('\\u%04x', ord $1)/ge;
+	$bytes =~ s{([\x00-\x1f"\\])}{$short{$1} // sprintf('\\u%04x', ord $1)}ge;
 	return "\"$bytes\"";
 }
 
