@@ -18,8 +18,8 @@ use SvcTest;
 use Test::More;
 
 our @EXPORT = qw(tool put_files add_files files_of new_copy new_database url command start_flyway flyway
-  golang_migrate goose goose_provider goose_statements drizzle
-  ours adopt our_states our_problems same_list);
+  flyway_command flyway_line golang_migrate golang_migrate_command goose goose_provider goose_provider_command
+  goose_statements drizzle ours our_psql our_script adopt our_states same_list);
 
 my $root = "$FindBin::RealBin/../..";
 my $password = 'correct horse';
@@ -122,46 +122,61 @@ sub command
 	return ($? >> 8, $said);
 }
 
-# Start a process that runs Flyway's commands; see test/interop/flyway/Session.java
-sub start_flyway
+# The process that runs Flyway's commands; see test/interop/flyway/Session.java
+sub flyway_command
 {
 	my ($version) = @_;
 	my $dir = tool("flyway-$version");
-	my ($from, $to);
-	delete local $ENV{LD_PRELOAD};
-
-	my $pid = open2($from, $to, 'java', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
-		'-Djava.util.logging.config.file=/dev/null', '-cp', "$dir:$dir/lib/*", 'Session');
-	binmode $from, ':raw';
-	return { version => $version, pid => $pid, from => $from, to => $to };
+	return ('java', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', "$dir:$dir/lib/*", 'Session');
 }
 
-# Ask it for one command: node, database, service, folder, and settings of
-# Flyway's.  Returns what it answered.
-sub flyway
+# A line of its input: a command for a service, and settings of Flyway's
+sub flyway_line
 {
-	my ($flyway, $command, $case, %settings) = @_;
+	my ($command, $case, %settings) = @_;
 	my %all = (
 		url => 'jdbc:postgresql://127.0.0.1:' . $case->{node}->port . "/$case->{dbname}",
 		user => "$case->{service}_user", password => $password,
 		locations => "filesystem:$case->{folder}",
 		%settings);
-	my $answer;
 
 	foreach (values %all) { s/\\/\\\\/g; s/\n/\\n/g; s/\t/\\t/g }
-	print { $flyway->{to} } join("\t", $command, map { "$_=$all{$_}" } sort keys %all), "\n";
+	return join("\t", $command, map { "$_=$all{$_}" } sort keys %all) . "\n";
+}
+
+sub start_flyway
+{
+	my ($version) = @_;
+	my @command = flyway_command($version);
+	my ($from, $to);
+	delete local $ENV{LD_PRELOAD};
+
+	my $pid = open2($from, $to, @command);
+	binmode $from, ':raw';
+	return { version => $version, pid => $pid, from => $from, to => $to };
+}
+
+# Asks a process that was started for one command; returns what it answered
+sub flyway
+{
+	my ($flyway, @words) = @_;
+	my $answer;
+
+	print { $flyway->{to} } flyway_line(@words);
 	$flyway->{to}->flush;
 	$answer = readline $flyway->{from};
 	die "Flyway $flyway->{version} ended" unless defined $answer;
 	return decode_json($answer);
 }
 
-sub golang_migrate
+sub golang_migrate_command
 {
 	my ($case, @arguments) = @_;
-	return command(tool('golang_migrate') . '/migrate', '-path', $case->{folder},
+	return (tool('golang_migrate') . '/migrate', '-path', $case->{folder},
 		'-database', url(@$case{qw(node dbname service)}), @arguments);
 }
+
+sub golang_migrate { return command(golang_migrate_command(@_)) }
 
 sub goose
 {
@@ -171,11 +186,13 @@ sub goose
 }
 
 # Goose as a library, with its session lock
-sub goose_provider
+sub goose_provider_command
 {
 	my ($case, $what) = @_;
-	return command(tool('goose') . '/provider', url(@$case{qw(node dbname service)}), $case->{folder}, $what);
+	return (tool('goose') . '/provider', url(@$case{qw(node dbname service)}), $case->{folder}, $what);
 }
+
+sub goose_provider { return command(goose_provider_command(@_)) }
 
 # What Goose makes of files: a list of what test/interop/goose/statements prints
 sub goose_statements
@@ -215,20 +232,35 @@ sub string_of
 	return "\"$bytes\"";
 }
 
-# Call one of the functions that take the files of a service's folder from a
-# client.  Returns the error, or '' and what was printed.
+# A script of statements, with :files in them replaced by the service's folder
+sub our_script
+{
+	my ($case, $statements) = @_;
+	my $json = $statements =~ /:files/ ? json_of(files_of($case->{folder})) : '';
+	return "SET client_min_messages = warning;\n" . $statements =~ s/:files/'$json'/gr;
+}
+
+# psql as the service's login; on another host and port where they are given
+sub our_psql
+{
+	my ($case, $host, $port) = @_;
+	return ('psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d',
+		sprintf("host='%s' port=%d dbname='%s' user='%s_user' password='%s'", $host // $case->{node}->host,
+			$port // $case->{node}->port, $case->{dbname}, $case->{service}, $password));
+}
+
+# Run statements as the service's login.  Returns the error, or '', and what was
+# printed.
 sub ours
 {
-	my ($case, $statement) = @_;
-	my ($out, $err);
-	my $json = $statement =~ /:files/ ? json_of(files_of($case->{folder})) : '';
+	my ($case, $statements) = @_;
+	my ($out, $err) = ('', '');
+	my $script = our_script($case, "$statements;\n");
 
-	$statement =~ s/:files/'$json'/g;
-	local $ENV{PGUSER} = "$case->{service}_user";
-	local $ENV{PGPASSWORD} = $password;
-	local $ENV{PGOPTIONS} = '-c client_min_messages=warning';
-	my $status = $case->{node}->psql($case->{dbname}, $statement, stdout => \$out, stderr => \$err);
-	return wantarray ? ($status ? $err : '', $out) : ($status ? $err : '');
+	IPC::Run::run([ our_psql($case) ], '<', \$script, '>', \$out, '2>', \$err);
+	chomp $out;
+	$err = '' unless $?;
+	return wantarray ? ($err, $out) : $err;
 }
 
 # Load the folder and take over what the tool did
@@ -246,13 +278,6 @@ sub our_states
 {
 	my ($case, $columns, $where) = @_;
 	my ($error, $out) = ours($case, "SELECT $columns FROM svc.migrations('$case->{service}')" . ($where // ''));
-	return $error ? ("error: $error") : split /\n/, $out;
-}
-
-sub our_problems
-{
-	my ($case) = @_;
-	my ($error, $out) = ours($case, "SELECT coalesce(version, ''), problem FROM svc.validate_migrations('$case->{service}')");
 	return $error ? ("error: $error") : split /\n/, $out;
 }
 
