@@ -16,8 +16,8 @@
 #include "utils/syscache.h"
 
 /* Refuse a NULL argument. */
-static void
-check_not_null(FunctionCallInfo fcinfo, int i, const char *what)
+void
+svc_arg_check_given(FunctionCallInfo fcinfo, int i, const char *what)
 {
 	if (PG_ARGISNULL(i))
 		ereport(ERROR,
@@ -45,7 +45,7 @@ svc_arg_name_or_null(FunctionCallInfo fcinfo, int i, const char *what)
 char *
 svc_arg_name(FunctionCallInfo fcinfo, int i, const char *what)
 {
-	check_not_null(fcinfo, i, what);
+	svc_arg_check_given(fcinfo, i, what);
 	return svc_arg_name_or_null(fcinfo, i, what);
 }
 
@@ -66,7 +66,7 @@ svc_arg_text_or_null(FunctionCallInfo fcinfo, int i, const char *what)
 char *
 svc_arg_text(FunctionCallInfo fcinfo, int i, const char *what)
 {
-	check_not_null(fcinfo, i, what);
+	svc_arg_check_given(fcinfo, i, what);
 	return svc_arg_text_or_null(fcinfo, i, what);
 }
 
@@ -74,7 +74,7 @@ svc_arg_text(FunctionCallInfo fcinfo, int i, const char *what)
 bool
 svc_arg_bool(FunctionCallInfo fcinfo, int i, const char *what)
 {
-	check_not_null(fcinfo, i, what);
+	svc_arg_check_given(fcinfo, i, what);
 	return PG_GETARG_BOOL(i);
 }
 
@@ -84,7 +84,7 @@ svc_arg_relation(FunctionCallInfo fcinfo, int i, const char *what)
 {
 	Oid			relation;
 
-	check_not_null(fcinfo, i, what);
+	svc_arg_check_given(fcinfo, i, what);
 	relation = PG_GETARG_OID(i);
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)))
 		ereport(ERROR,
@@ -103,7 +103,7 @@ svc_arg_array(FunctionCallInfo fcinfo, int i, const char *what, Oid type, int ma
 	bool		by_value;
 	char		align;
 
-	check_not_null(fcinfo, i, what);
+	svc_arg_check_given(fcinfo, i, what);
 	array = PG_GETARG_ARRAYTYPE_P(i);
 	if (ARR_NDIM(array) > 1 || ARR_HASNULL(array))
 		ereport(ERROR,

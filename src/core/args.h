@@ -10,6 +10,7 @@
 #define SVC_MAX_TEXT 10000
 #define SVC_MAX_RELATIONS 100000
 
+extern void svc_arg_check_given(FunctionCallInfo fcinfo, int i, const char *what);
 extern char *svc_arg_name(FunctionCallInfo fcinfo, int i, const char *what);
 extern char *svc_arg_name_or_null(FunctionCallInfo fcinfo, int i, const char *what);
 extern char *svc_arg_text(FunctionCallInfo fcinfo, int i, const char *what);

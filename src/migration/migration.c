@@ -3,7 +3,9 @@
  */
 #include "core/svc.h"
 
+#include "migration/input.h"
 #include "migration/migration.h"
+#include "migration/store.h"
 
 /* By MigrationFormat; what users write */
 static const char *const format_names[] = {
@@ -79,4 +81,6 @@ migration_kind_of(const char *name)
 void
 MigrationInit(void)
 {
+	InputInit();
+	StoredMigrationsInit();
 }

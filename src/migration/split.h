@@ -22,15 +22,24 @@ typedef struct SplitStatement
 } SplitStatement;
 
 /*
- * psql_lines: \restrict and \unrestrict are passed over, any other psql command is an error.
- * Text is in the database's encoding, and is not copied.
+ * Text is in the database's encoding, and is not copied.  psql's lines \restrict
+ * and \unrestrict are passed over, any other command of psql's is an error.
  */
 extern Splitter *split_begin(const char *text, Size length);
 extern bool split_next(Splitter *splitter, SplitStatement *statement);
 extern void split_end(Splitter *splitter);
 
+/*
+ * Where the error is that split_next just raised: it carries no place of its own,
+ * since only the caller's error context knows the file and where the text lies in it.
+ */
+extern Size split_error_offset(const Splitter *splitter);
+
 /* What the session's setting became, where a statement that ran may have changed it */
 extern void split_set_conforming_strings(Splitter *splitter, bool on);
+
+/* How much of the text the lexer sees at once; tests make it small */
+extern Size split_window_size;
 
 /* Go on at a place: one where a statement ended */
 extern void split_seek(Splitter *splitter, Size offset);

@@ -4,6 +4,7 @@
 #ifndef SVC_MIGRATION_STORE_H
 #define SVC_MIGRATION_STORE_H
 
+#include "migration/input.h"
 #include "migration/migration.h"
 #include "service/service.h"
 
@@ -19,19 +20,18 @@ typedef struct MigrationSource
 extern MigrationSource *store_source(const char *service);	/* NULL: no migrations were loaded */
 extern List *store_files(const char *service);	/* MigrationFile without content, by position */
 
+/* By which rules to read files that come: those asked for; for auto those of the service's history, if it has one */
+extern MigrationFormat store_format(const char *service, MigrationFormat asked);
+
 /*
  * Keep a set: returns how many files are new or changed.  What is not in the set
  * goes, unless it was applied: then it stays, not present.
  */
 extern int	store_set(const char *service, const MigrationSet *set);
 
-/* The text of a file in the database's encoding; NULL: it was not kept */
+/* The text of a file in the database's encoding, terminated; NULL: it was not kept */
 extern char *store_content(const char *service, const char *script, Size *length);
 
-/* The files of an object name → content, as a List of InputFile; contents are as in the jsonb, in UTF-8 */
-extern List *inputs_of_jsonb(Datum files);
-
-/* The files of a directory of the server, all its folders; checks the caller's right to read it */
-extern List *inputs_of_directory(const char *directory);
+extern void StoredMigrationsInit(void);
 
 #endif							/* SVC_MIGRATION_STORE_H */
