@@ -89,13 +89,18 @@ sub new_copy
 }
 
 # The same in a database of its own, for tools whose tables are not in the
-# service's schema
+# service's schema.  schema: the service's, if not public; extensions: the
+# database's, a list.
 sub new_database
 {
 	my ($node, $service, %more) = @_;
+	my $schema = $more{schema} // 'public';
+	my $extensions = join ',', map { "\"$_\"" } @{ $more{extensions} // [] };
 
-	$node->safe_psql('postgres',
-		"SELECT svc.create_service('$service', database => '${service}_db', login => '${service}_user', password => '$password', login_level => 'owner')");
+	$node->safe_psql('postgres', <<"SQL");
+SELECT svc.create_service('$service', database => '${service}_db', schema => '$schema', login => '${service}_user',
+	password => '$password', login_level => 'owner', extensions => '{$extensions}');
+SQL
 	return { node => $node, dbname => "${service}_db", service => $service,
 		folder => PostgreSQL::Test::Utils::tempdir() . "/$service", %more };
 }
