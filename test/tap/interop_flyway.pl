@@ -122,7 +122,7 @@ SQL
 		change => { 'V3__empty.sql' => '', 'V4__comment.sql' => "-- nothing\n", 'V5__c.sql' => "\xEF\xBB\xBFSELECT 1;\r", 'V1__a.sql' => "CREATE TABLE a (id int);\nINSERT INTO a\nVALUES (1);\n" } },
 	{ name => 'statements that hold semicolons', files => {%two}, shows => 'SELECT * FROM first ORDER BY id', change => { 'V3__data.sql' => <<'SQL' } },
 CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $body$ BEGIN /* ; /* ; */ */ RETURN 1; END $body$;
-CREATE FUNCTION g(a int) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT $1; SELECT 2; END;
+CREATE FUNCTION g(a int) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT a; SELECT 2; END;
 COPY first (id, name) FROM STDIN;
 1	a;b
 2	'--
@@ -144,7 +144,7 @@ SQL
 			  'beforeMigrate', 'afterMigrate', 'beforeEachMigrate', 'afterEachMigrate', 'beforeMigrate__again', 'afterMigrateApplied', 'afterVersioned', 'beforeRepeatables' } },
 	{ name => 'callbacks around a failure', files => {%two}, shows => 'SELECT name FROM first ORDER BY id',
 		change => { 'V3__third.sql' => "SELECT 1/0;\n",
-			map { ("$_.sql" => "INSERT INTO first SELECT count(*), '$_' FROM first;\n") } 'beforeMigrate', 'afterMigrate', 'afterEachMigrateError', 'afterMigrateError' } },
+			map { ("$_.sql" => "INSERT INTO first SELECT count(*), '$_' FROM first;\n") } 'beforeMigrate', 'afterMigrate', 'afterMigrateError' } },
 	{ name => 'a table of another name', files => {%two}, conf => { table => 'versions' }, change => { 'V3__third.sql' => table('third') } },
 	{ name => 'a function of the extension', files => {%two}, shows => "SELECT tgname FROM pg_trigger WHERE tgrelid = 'first'::regclass",
 		change => { 'V3__upkeep.sql' => "ALTER TABLE first ADD updated_at timestamptz NOT NULL DEFAULT now();\nSELECT svc.keep_updated_at('first');\n" } },
@@ -250,10 +250,11 @@ sub agreed
 {
 	my ($flyway, $copy, $when) = @_;
 	my $name = "Flyway $flyway->{version}, $copy->{name}, $when";
+	my @theirs = infos($flyway, $copy);
 
-	same_list([ our_infos($copy) ], [ infos($flyway, $copy) ], "$name: info");
+	same_list([ our_infos($copy) ], \@theirs, "$name: info");
 	same_list([ our_verdicts($copy) ], [ problems($flyway, $copy) ], "$name: validate")
-	  unless (infos($flyway, $copy))[0] eq 'refused';
+	  unless @theirs && $theirs[0] eq 'refused';
 	return;
 }
 
@@ -290,7 +291,7 @@ sub compared
 sub play
 {
 	my ($flyway, $case, $number) = @_;
-	my $service = "f" . int($flyway->{version}) . "_$number";
+	my $service = "f" . $flyway->{version} =~ s{\..*}{}r . "_$number";
 	my $theirs = prepare($flyway, $case, "${service}t");
 	my $ours = prepare($flyway, $case, "${service}o");
 	my $name = "Flyway $flyway->{version}, $case->{name}";
