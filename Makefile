@@ -17,7 +17,10 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
                remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
-MODULES_MIGRATION = directory input migration private_text split statement store
+MODULES_MIGRATION = catalog checksum directory drizzle envsub flyway flyway_name folder \
+               formats golang_migrate goose goose_parser input load migration origin \
+               placeholder plain private_text properties read_migration script split \
+               statement store utf8 variable version
 
 OBJS         = src/svc_ownership.o \
                $(MODULES_CORE:%=src/core/%.o) \

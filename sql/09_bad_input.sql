@@ -55,7 +55,9 @@ SELECT 'text[]'::regtype, unnest(ARRAY['NULL', '''{}''', '''{NULL}''', '''{""}''
 UNION ALL
 SELECT 'integer'::regtype, unnest(ARRAY['NULL', '0', '-1', '1', '2147483647'])
 UNION ALL
-SELECT 'jsonb'::regtype, unnest(ARRAY['NULL', '''[]'''])
+SELECT 'jsonb'::regtype, unnest(ARRAY['NULL', '''[]''', '''{}''', '''{"": ""}''', '''{"001_x.sql": 1}''', '''{"001_x.sql": "SELECT 1"}''', '''"\u00e4"'''])
+UNION ALL
+SELECT t::regtype, l FROM unnest(ARRAY['cstring', 'svc.private_text']) t, unnest(ARRAY['NULL', '''''', '''no_such''', 'E''\nx''', 'E''\\''', 'E''regress_f\nx''', 'E''no_such\n''']) l
 UNION ALL
 SELECT 'boolean'::regtype, unnest(ARRAY['NULL', 'true', 'false'])
 UNION ALL

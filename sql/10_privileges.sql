@@ -49,6 +49,9 @@ CREATE SERVER regress_server FOREIGN DATA WRAPPER regress_wrapper;
 CREATE SCHEMA regress_api_import;
 CREATE FOREIGN TABLE regress_api_import.users (id int) SERVER regress_server;
 SELECT svc.connect('regress_api', server => 'regress_server', consumer => 'regress_q');
+SELECT svc.load_migrations('regress_p', '{"001_x.sql": "SELECT 1"}'::jsonb, 'plain');
+INSERT INTO svc.migration_history (service, attempt, action, outcome, kind, version, description, script, installed_by)
+VALUES ('regress_p', 1, 'apply', 'success', 'versioned', '001', 'x', '001_x.sql', 'regress_p_owner');
 INSERT INTO svc.pending VALUES ('regress_p_owner', 'regress_r', 'store', '{}');
 CREATE FUNCTION pg_temp.rows(tab regclass) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE

@@ -64,6 +64,15 @@
 #define svc_interval_is_infinite(interval) false
 #endif
 
+/* 17 made the lexer of JSON usable in memory of the caller's */
+#if PG_VERSION_NUM >= 170000
+#define svc_json_lexer(text, length, encoding) \
+	makeJsonLexContextCstringLen(NULL, text, length, encoding, false)
+#else
+#define svc_json_lexer(text, length, encoding) \
+	makeJsonLexContextCstringLen(text, length, encoding, false)
+#endif
+
 /* 16 and 17 brought SQL/JSON expressions, which call casts that users define */
 #if PG_VERSION_NUM >= 170000
 #define svc_is_sql_json(node) (IsA(node, JsonConstructorExpr) || IsA(node, JsonExpr))

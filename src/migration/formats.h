@@ -7,7 +7,9 @@
 #ifndef SVC_MIGRATION_FORMATS_H
 #define SVC_MIGRATION_FORMATS_H
 
+#include "migration/checksum.h"
 #include "migration/migration.h"
+#include "migration/version.h"
 
 /*
  * Understand a folder.  Raises errors that name file and line (22023 and the
@@ -15,20 +17,13 @@
  *
  *   Flyway   {"table": "...", "schemas": ["..."], "baselineOnMigrate": true,
  *            "baselineVersion": "1", "baselineDescription": "...", "outOfOrder": true,
- *            "placeholders": {"name": "value"}, "placeholderReplacement": false}
+ *            "placeholders": {"name": "value"}}, each only where flyway.conf says so;
+ *            the history table is in the first of the schemas
  *   Drizzle  {"generation": 0 | 1}
  */
 extern MigrationSet *formats_read(MigrationFormat format, List *inputs);
 
-/* Flyway's order of versions; also right for whole numbers of any length */
-extern int	version_compare(const char *a, const char *b);
-extern bool version_is_valid(const char *version);
-
-/* The order in which a format runs two files or rows that have a version */
-extern int	migration_compare(MigrationFormat format, const char *version_a, int64 created_a,
-							  const char *version_b, int64 created_b);
-
-extern char *flyway_checksum(const char *text, Size length);
-extern char *sha256_checksum(const char *text, Size length);
+/* The format of a folder; 22023 if it could be more than one */
+extern MigrationFormat formats_detect(List *inputs);
 
 #endif							/* SVC_MIGRATION_FORMATS_H */

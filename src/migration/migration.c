@@ -3,6 +3,7 @@
  */
 #include "core/svc.h"
 
+#include "migration/catalog.h"
 #include "migration/input.h"
 #include "migration/migration.h"
 #include "migration/store.h"
@@ -83,4 +84,5 @@ MigrationInit(void)
 {
 	InputInit();
 	StoredMigrationsInit();
+	MigrationCatalogInit();
 }

@@ -10,6 +10,7 @@
 
 #include "migration/migration.h"
 #include "migration/split.h"
+#include "migration/variable.h"
 
 typedef struct Script Script;
 
@@ -24,13 +25,6 @@ typedef struct ScriptStatement
 	const char *copy_data;		/* NULL: none */
 	Size		copy_length;
 } ScriptStatement;
-
-/* Variables for placeholders and ENVSUB; names and values, char * */
-typedef struct ScriptVariable
-{
-	char	   *name;
-	char	   *value;
-} ScriptVariable;
 
 /*
  * Text is the whole file in the database's encoding, and must stay there;
@@ -58,6 +52,7 @@ typedef struct ScriptPiece
 	const char *text;
 	Size		length;
 	bool		transactional;	/* can it run in a transaction block, and does the file not say without? */
+	bool		readable;		/* by PostgreSQL; else transactional says nothing */
 } ScriptPiece;
 
 extern List *script_pieces(MigrationFormat format, const MigrationFile *file,
@@ -70,5 +65,22 @@ extern char *script_rollback_comments(const char *text, Size length);
 /* The text with Flyway's placeholders replaced; text itself where it has none */
 extern const char *script_replace(const char *text, Size *length, List *variables,
 								  const char *script);
+
+/*
+ * A repeatable migration's checksum: Flyway's of the text with its placeholders
+ * replaced, if they are to be (file->placeholders).  Without any it is
+ * file->checksum.
+ */
+extern char *script_checksum(const MigrationFile *file, const char *text, Size length,
+							 List *variables);
+
+/*
+ * The variables with Flyway's own behind them (flyway:defaultSchema, user,
+ * database, table, timestamp).  A caller adds what flyway.conf says
+ * ("placeholders" of the settings) before those that were handed over: the last
+ * one of a name counts.
+ */
+extern List *script_variables(List *variables, const char *schema, const char *user,
+							  const char *database, const char *table);
 
 #endif							/* SVC_MIGRATION_SCRIPT_H */

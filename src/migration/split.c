@@ -159,6 +159,13 @@ split_set_conforming_strings(Splitter *s, bool on)
 	s->extra.standard_conforming_strings = on;
 }
 
+/* What the setting is for the next statement. */
+bool
+split_conforming_strings(const Splitter *s)
+{
+	return s->conforming;
+}
+
 /* Go on at a place. */
 void
 split_seek(Splitter *s, Size offset)
@@ -238,6 +245,7 @@ raise_at(Splitter *s, ErrorData *error, Size offset)
 	s->error_offset = offset;
 	error->message = clip_message(error->message);
 	error->context = NULL;
+	error->cursorpos = 0;
 	ThrowErrorData(error);
 	pg_unreachable();
 }
@@ -502,24 +510,25 @@ trim(const Splitter *s, Size start, Size end)
 	return end;
 }
 
-/* The value that a SET gives to a setting of type boolean. */
+/* The value that a SET gives to a setting that is on or off. */
 static bool
 set_value(const VariableSetStmt *set, bool old)
 {
-	bool		value = old;
+	const char *word = NULL;
 	A_Const    *constant;
+	bool		value;
 
 	if (set->kind == VAR_SET_DEFAULT || set->kind == VAR_RESET || set->kind == VAR_RESET_ALL)
-		parse_bool(GetConfigOptionResetString("standard_conforming_strings"), &value);
+		word = GetConfigOptionResetString("standard_conforming_strings");
 	else if (set->kind == VAR_SET_VALUE && IsA(linitial(set->args), A_Const))
 	{
 		constant = linitial_node(A_Const, set->args);
+		if (IsA(&constant->val, Integer))
+			return intVal(&constant->val) != 0;
 		if (IsA(&constant->val, String))
-			parse_bool(strVal(&constant->val), &value);
-		else if (IsA(&constant->val, Integer))
-			value = intVal(&constant->val) != 0;
+			word = strVal(&constant->val);
 	}
-	return value;
+	return word && parse_bool(word, &value) ? value : old;
 }
 
 /* Heed a statement that says how strings are to be read after it. */

@@ -37,6 +37,7 @@ extern Size split_error_offset(const Splitter *splitter);
 
 /* What the session's setting became, where a statement that ran may have changed it */
 extern void split_set_conforming_strings(Splitter *splitter, bool on);
+extern bool split_conforming_strings(const Splitter *splitter);
 
 /* How much of the text the lexer sees at once; tests make it small */
 extern Size split_window_size;

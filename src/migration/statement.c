@@ -10,9 +10,9 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_subscription.h"
-#include "commands/defrem.h"
 #include "migration/statement.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -56,13 +56,22 @@ find_option(List *options, const char *name)
 	return NULL;
 }
 
-/* The value of an option that is on or off. */
+/* Is an option on?  One whose value is wrong is left to the statement to complain of. */
 static bool
 option_is_on(List *options, const char *name, bool otherwise)
 {
 	DefElem    *option = find_option(options, name);
+	bool		value;
 
-	return option ? defGetBoolean(option) : otherwise;
+	if (option == NULL)
+		return otherwise;
+	if (option->arg == NULL)
+		return true;
+	if (IsA(option->arg, Integer))
+		return intVal(option->arg) != 0;
+	if (IsA(option->arg, String) && parse_bool(strVal(option->arg), &value))
+		return value;
+	return otherwise;
 }
 
 /*

@@ -32,7 +32,9 @@ CREATE TABLE svc.migration_source (
     format    text NOT NULL,
     settings  jsonb NOT NULL DEFAULT '{}',
     history   regclass,
-    CONSTRAINT migration_source_pkey PRIMARY KEY (service)
+    CONSTRAINT migration_source_pkey PRIMARY KEY (service),
+    CONSTRAINT migration_source_format_check CHECK (format IN ('plain', 'flyway', 'goose', 'drizzle', 'golang-migrate')),
+    CONSTRAINT migration_source_settings_check CHECK (pg_catalog.jsonb_typeof(settings) = 'object')
 );
 COMMENT ON TABLE svc.migration_source IS
 'Catalog: the format of a service''s migrations, what its flyway.conf or journal says, and the adopted history table of the tool that ran them before.';
@@ -53,7 +55,8 @@ CREATE TABLE svc.migration_file (
     size          bigint NOT NULL,
     present       boolean NOT NULL,
     loaded_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    CONSTRAINT migration_file_pkey PRIMARY KEY (service, script)
+    CONSTRAINT migration_file_pkey PRIMARY KEY (service, script),
+    CONSTRAINT migration_file_kind_check CHECK (kind IN ('versioned', 'repeatable', 'baseline', 'undo', 'callback'))
 );
 COMMENT ON TABLE svc.migration_file IS
 'Catalog: the files of a service''s migrations, without their text. present: among those that were loaded last. Read svc.migrations(service).';
@@ -122,4 +125,31 @@ CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.migration_history
 ALTER TABLE svc.migration_history ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
 SELECT pg_catalog.pg_extension_config_dump('svc.migration_history', 'WHERE service IN (SELECT s.service FROM svc.service s WHERE pg_catalog.pg_has_role(s.owner, ''USAGE''))');
 
+-- The name of the service is part of its texts
+CREATE FUNCTION svc.migration_renamed() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_migration_renamed';
+COMMENT ON FUNCTION svc.migration_renamed() IS
+'Trigger on catalog tables with texts of type svc.private_text: they become those of the service that the row names now.';
+REVOKE EXECUTE ON FUNCTION svc.migration_renamed FROM PUBLIC;
+CREATE TRIGGER renamed BEFORE UPDATE OF service ON svc.migration_content
+    FOR EACH ROW WHEN (OLD.service <> NEW.service) EXECUTE FUNCTION svc.migration_renamed();
+CREATE TRIGGER renamed BEFORE UPDATE OF service ON svc.migration_history
+    FOR EACH ROW WHEN (OLD.service <> NEW.service) EXECUTE FUNCTION svc.migration_renamed();
+
 GRANT INSERT ON svc.migration_source, svc.migration_file, svc.migration_content, svc.migration_history TO PUBLIC;
+
+-- Functions for owners
+
+CREATE FUNCTION svc.load_migrations(service name, directory text, format text = 'auto') RETURNS int
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_load_migrations_directory';
+COMMENT ON FUNCTION svc.load_migrations(name, text, text) IS
+'Keeps the migrations of a directory of the server and its folders in the database, without running them; returns how many files are new or changed. What is not among them goes, unless it was run. service: of this database. directory: inside svc_ownership.migration_directory; for superusers, with that setting empty, any from the root. format: plain, flyway, goose, drizzle, golang-migrate, or auto, which finds out.
+Errors: 42501 not the owner, not a member of pg_read_server_files, or outside of the setting; 42704 no such service here; 22023 a file or name that the format refuses, or no migrations though there is a history; 42809 a symbolic link, or no regular file; 58P01 no such directory; 22021 text that is not UTF-8; 54000 more than 100000 files, 16 folders deep or 1 GB.';
+
+CREATE FUNCTION svc.load_migrations(service name, files jsonb, format text = 'auto') RETURNS int
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_load_migrations_files';
+COMMENT ON FUNCTION svc.load_migrations(name, jsonb, text) IS
+'Keeps migrations that the caller hands over in the database, without running them; returns how many files are new or changed. What is not among them goes, unless it was run. service: of this database. files: an object of names (with / for folders) and contents. format: plain, flyway, goose, drizzle, golang-migrate, or auto, which finds out.
+Errors: 42501 not the owner; 42704 no such service here; 22023 no object of strings, a file or name that the format refuses, or no migrations though there is a history; 54000 more than 100000 files or 1 GB.';
+
+REVOKE EXECUTE ON FUNCTION svc.load_migrations(name, text, text), svc.load_migrations(name, jsonb, text) FROM PUBLIC;
