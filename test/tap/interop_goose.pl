@@ -15,7 +15,7 @@ use Interop;
 use Test::More;
 
 # What the files of test/interop/goose_cases expect in the environment
-my %environment = (REGION => 'us_east_', NAME => 'foo', EMPTY => '', USER_NAME => 'o\'neil');
+my %environment = (NAME => 'foo', EMPTY => '');
 delete $ENV{UNSET};
 @ENV{ keys %environment } = values %environment;
 
