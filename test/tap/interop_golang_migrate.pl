@@ -58,7 +58,7 @@ add_files($case->{folder}, {
 	'000003_index.up.sql' => 'CREATE INDEX CONCURRENTLY users_name ON users (name)',
 	'000003_index.down.sql' => 'DROP INDEX CONCURRENTLY users_name',
 	'20240101120000_touch.up.sql' => "ALTER TABLE users ADD updated_at timestamptz;\nSELECT svc.keep_updated_at('users');\n",
-	'20240101120000_touch.down.sql' => "SELECT svc.stop_updated_at('users');\nALTER TABLE users DROP updated_at;\n" });
+	'20240101120000_touch.down.sql' => "DROP TRIGGER svc_keep_updated_at ON users;\nALTER TABLE users DROP updated_at;\n" });
 is(migrate($case), '', 'more are applied by us');
 is(states($case), '1 Success 2 Success 3 Success 20240101120000 Success', 'applied by us');
 version_is($case, '20240101120000', 'applied by us');

@@ -80,7 +80,7 @@ my %first = (
 	'00002_names.sql' => migration("INSERT INTO users VALUES (1, 'a');\nINSERT INTO users VALUES (2, 'b');", 'TRUNCATE users;'));
 my %second = (
 	'00003_index.sql' => migration('CREATE INDEX CONCURRENTLY users_name ON users (name);', 'DROP INDEX CONCURRENTLY users_name;', 'NO TRANSACTION'),
-	'20240101120000_touch.sql' => migration(<<'SQL', "SELECT svc.stop_updated_at('users');\nALTER TABLE users DROP updated_at;"));
+	'20240101120000_touch.sql' => migration(<<'SQL', "DROP TRIGGER svc_keep_updated_at ON users;\nALTER TABLE users DROP updated_at;"));
 ALTER TABLE users ADD updated_at timestamptz NOT NULL DEFAULT now();
 SELECT svc.keep_updated_at('users');
 -- +goose StatementBegin
