@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 #define SAFE_SEARCH_PATH "pg_catalog, pg_temp"
 
@@ -162,6 +163,21 @@ svc_sql_end(SqlScope *scope)
 }
 
 /*
+ * Go on in the memory of whoever began the scope, for results that outlive it;
+ * returns the context to switch back to.  After each statement the scope's own
+ * memory is the current one.
+ */
+MemoryContext
+svc_sql_keep(void)
+{
+	void	   *chunk = SPI_palloc(1);
+	MemoryContext outside = GetMemoryChunkContext(chunk);
+
+	pfree(chunk);
+	return MemoryContextSwitchTo(outside);
+}
+
+/*
  * For ALTER ROLE ... SET: the server does not let "role" be set, not even for
  * later sessions, while the user is changed locally.  So that mark is lifted
  * for as long as such statements take, which run no code of others.  Returns
@@ -296,24 +312,98 @@ sql_datum(Datum value, Oid type)
 	return (SqlArg) {type, value, false};
 }
 
+/* SQL NULL of a type. */
+SqlArg
+sql_null(Oid type)
+{
+	return (SqlArg) {type, (Datum) 0, true};
+}
+
+/* Parameters as SPI takes them */
+typedef struct SpiArgs
+{
+	Oid		   *types;
+	Datum	   *values;
+	char	   *nulls;
+} SpiArgs;
+
+/* Make them. */
+static SpiArgs
+spi_args(const SqlArg *args, int nargs)
+{
+	SpiArgs		spi;
+
+	spi.types = palloc(sizeof(Oid) * Max(nargs, 1));
+	spi.values = palloc(sizeof(Datum) * Max(nargs, 1));
+	spi.nulls = palloc(Max(nargs, 1));
+	for (int i = 0; i < nargs; i++)
+	{
+		spi.types[i] = args[i].type;
+		spi.values[i] = args[i].value;
+		spi.nulls[i] = args[i].isnull ? 'n' : ' ';
+	}
+	return spi;
+}
+
 /*
  * Run one statement with parameters; returns the number of rows.
  */
 uint64
 svc_sql_run(const char *query, const SqlArg *args, int nargs)
 {
-	Oid		   *types = palloc(sizeof(Oid) * Max(nargs, 1));
-	Datum	   *values = palloc(sizeof(Datum) * Max(nargs, 1));
-	char	   *nulls = palloc(Max(nargs, 1));
+	SpiArgs		spi = spi_args(args, nargs);
+	int			result = SPI_execute_with_args(query, nargs, spi.types, spi.values, spi.nulls,
+											   false, 0);
+
+	if (result < 0)
+		elog(ERROR, "%s: %s", SPI_result_code_string(result), query);
+	return SPI_processed;
+}
+
+/* Is what was kept the plan of this statement?  A type has another OID once the extension was made anew. */
+static bool
+is_plan_of(const SqlSaved *saved, const char *query, const Oid *types, int nargs)
+{
+	return saved->plan && saved->nargs == nargs && strcmp(saved->query, query) == 0 &&
+		memcmp(saved->types, types, sizeof(Oid) * nargs) == 0;
+}
+
+/* Plan a statement, and keep that for the session. */
+static void
+save_plan(SqlSaved *saved, const char *query, Oid *types, int nargs)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, nargs, types);
+
+	if (!plan)
+		elog(ERROR, "%s: %s", SPI_result_code_string(SPI_result), query);
+	if (saved->plan)
+	{
+		SPI_freeplan(saved->plan);
+		pfree(saved->query);
+		pfree(saved->types);
+		saved->plan = NULL;
+	}
+	saved->query = MemoryContextStrdup(TopMemoryContext, query);
+	saved->types = MemoryContextAlloc(TopMemoryContext, sizeof(Oid) * Max(nargs, 1));
+	memcpy(saved->types, types, sizeof(Oid) * nargs);
+	saved->nargs = nargs;
+	SPI_keepplan(plan);
+	saved->plan = plan;
+}
+
+/*
+ * Run one statement with parameters by a plan that is kept: for what runs once
+ * for each of many migrations.  Returns the number of rows.
+ */
+uint64
+svc_sql_run_saved(SqlSaved *saved, const char *query, const SqlArg *args, int nargs)
+{
+	SpiArgs		spi = spi_args(args, nargs);
 	int			result;
 
-	for (int i = 0; i < nargs; i++)
-	{
-		types[i] = args[i].type;
-		values[i] = args[i].value;
-		nulls[i] = args[i].isnull ? 'n' : ' ';
-	}
-	result = SPI_execute_with_args(query, nargs, types, values, nulls, false, 0);
+	if (!is_plan_of(saved, query, spi.types, nargs))
+		save_plan(saved, query, spi.types, nargs);
+	result = SPI_execute_plan(saved->plan, spi.values, spi.nulls, false, 0);
 	if (result < 0)
 		elog(ERROR, "%s: %s", SPI_result_code_string(result), query);
 	return SPI_processed;

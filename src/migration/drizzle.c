@@ -10,6 +10,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
@@ -97,8 +98,16 @@ static int64
 when_of(JsonbContainer *entry)
 {
 	JsonbValue *when = member_of(entry, "when", jbvNumeric);
+	char	   *digits = DatumGetCString(DirectFunctionCall1(numeric_out,
+															 NumericGetDatum(when->val.numeric)));
+	char	   *end;
+	int64		milliseconds;
 
-	return DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(when->val.numeric)));
+	errno = 0;
+	milliseconds = strtoll(digits, &end, 10);
+	if (errno != 0 || *end != '\0')
+		refuse_journal("a time that is no whole number, or too large,", NULL);
+	return milliseconds;
 }
 
 /* Add the file of an entry of the journal. */

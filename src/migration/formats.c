@@ -85,12 +85,17 @@ compare_inputs(const ListCell *a, const ListCell *b)
 	return strcmp(((const InputFile *) lfirst(a))->name, ((const InputFile *) lfirst(b))->name);
 }
 
-/* A text must be UTF-8 without zero bytes: PostgreSQL can keep and run nothing else. */
+/* A text, and its name, must be UTF-8 without zero bytes: PostgreSQL can keep and run nothing else. */
 static void
 check_text(const InputFile *input)
 {
 	Size		good = pg_encoding_verifymbstr(PG_UTF8, input->content, input->length);
+	int			name_length = strlen(input->name);
 
+	if (pg_encoding_verifymbstr(PG_UTF8, input->name, name_length) != name_length)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+				 errmsg("a file's name is not in UTF-8")));
 	if (good == input->length)
 		return;
 	ereport(ERROR,

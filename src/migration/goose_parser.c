@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 
 #include "migration/envsub.h"
+#include "migration/folder.h"
 #include "migration/goose_parser.h"
 #include "migration/utf8.h"
 
@@ -169,23 +170,22 @@ read_annotation(const GooseParser *parser, const char *line, Size length)
 	return ANNOTATION_NONE;
 }
 
-/* Is there text that no semicolon ended? */
-static bool
-has_rest(const GooseParser *parser)
-{
-	return !is_blank(parser->buffer.data, parser->buffer.len);
-}
-
 /*
  * A statement must be complete where its part ends.  Not known yet where
  * variables were left alone: a value may hold the semicolon.
  */
 static void
-check_complete(const GooseParser *parser)
+check_complete(GooseParser *parser)
 {
-	if (has_rest(parser) && (parser->expand || !parser->has_variables))
-		refuse(parser, "a statement does not end with a semicolon before the end of its part",
-			   "A statement ends with a semicolon at the end of a line; what holds others belongs between StatementBegin and StatementEnd.");
+	const char *rest = parser->buffer.data;
+	Size		length = parser->buffer.len;
+
+	utf8_trim(&rest, &length);
+	if (length == 0 || (parser->has_variables && !parser->expand))
+		return;
+	parser->line = line_of(parser->text, origin_of(&parser->origin, rest - parser->buffer.data));
+	refuse(parser, "a statement without a semicolon at its end",
+		   "A statement ends with a semicolon at the end of a line; what holds others belongs between StatementBegin and StatementEnd.");
 }
 
 /* Go over into the Up part. */
@@ -374,8 +374,9 @@ read_line(GooseParser *parser, const char *line, Size length)
 
 /* The file has ended: may it? */
 static void
-check_end(const GooseParser *parser)
+check_end(GooseParser *parser)
 {
+	parser->line = Max(parser->line, 1);
 	if (parser->state == GOOSE_START)
 		refuse(parser, "no annotation \"-- +goose Up\"",
 			   "A Goose file begins with \"-- +goose Up\".");

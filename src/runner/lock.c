@@ -60,3 +60,21 @@ runner_lock_self(const char *name)
 	(void) LockAcquire(&runner, ExclusiveLock, true, false);
 	CommitTransactionCommand();
 }
+
+/*
+ * The caller's side until the transaction ends, without waiting: false while
+ * another caller or a runner is at work.
+ */
+bool
+runner_try_lock_here(const char *name)
+{
+	LOCKTAG		caller = tag_of(name, HOLDER_CALLER);
+	LOCKTAG		runner = tag_of(name, HOLDER_RUNNER);
+
+	if (LockAcquire(&caller, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL ||
+		LockAcquire(&runner, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	(void) LockRelease(&runner, ExclusiveLock, false);
+	AcceptInvalidationMessages();
+	return true;
+}

@@ -6,5 +6,6 @@
 
 extern void runner_lock(const char *name);
 extern void runner_lock_self(const char *name);
+extern bool runner_try_lock_here(const char *name);
 
 #endif							/* SVC_RUNNER_LOCK_H */

@@ -76,6 +76,7 @@ SELECT svc.keep_updated_at('"My ""Schema"""."Order ''Lines''"', 'when');
 SELECT svc.keep_rows('"My ""Schema"""."Order ''Lines''"', 'ändert', '1000 years');
 SELECT svc.publish('Größe "x"', 'Lines "all"', '"My ""Schema"""."Order ''Lines''"', key => 'the "id"', filter => '"the ""id""" > 0');
 SELECT svc.grant_contract('Größe "x"', 'ledger');
+SELECT svc.load_migrations('Größe "x"', '{"1_ä.sql": "SELECT ''ö'';\n\\\\.\n", "2_b.sql": ""}'::jsonb);
 RESET ROLE;
 
 CREATE TABLE public.accounts (id int PRIMARY KEY);

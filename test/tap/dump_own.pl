@@ -58,6 +58,15 @@ INSERT INTO posts.replies (id, user_id) VALUES (1, 1), (2, 1);
 INSERT INTO posts.sessions VALUES (1, '2001-01-01'), (2, 'infinity');
 CREATE TABLE public.notes (id int PRIMARY KEY);
 SELECT svc.assign('posts', 'public.notes');
+SELECT svc.load_migrations('posts', jsonb_build_object('V1__users.sql', E'-- \\\\ \n' || repeat('SELECT ''ä'';', 100000), 'V2__posts.sql', ''), 'flyway');
+CREATE TABLE posts.flyway_schema_history (installed_rank int PRIMARY KEY);
+SQL
+# What a tool's history and a failed run leave in the catalog
+$node->safe_psql('blog', <<'SQL');
+UPDATE svc.migration_source SET history = 'posts.flyway_schema_history';
+INSERT INTO svc.migration_history (service, attempt, action, outcome, kind, version, description, script, checksum, sqlstate, error, installed_by, started_at, duration, tool_key)
+VALUES ('posts', 1, 'apply', 'success', 'versioned', '1', 'users', 'V1__users.sql', '123', NULL, NULL, 'posts_user', '2001-01-01', '1 s', 1),
+       ('posts', 2, 'apply', 'rolled back', 'versioned', '2', 'posts', 'V2__posts.sql', '0', '42601', E'posts\nsyntax error\nat the end', 'posts_user', '2001-01-01', '1 s', NULL);
 SQL
 
 # What there is to bring back
@@ -73,7 +82,8 @@ SQL
 my $expected = facts($node, 'blog');
 my $settings = "SELECT object, role, privilege, problem FROM svc.check_grants()";
 note('the source says ' . (1 + (() = $expected =~ /\n/g)) . ' lines about itself');
-like($expected, qr/^svc\.$_\|/m, "there are rows of $_ to bring back") foreach qw(service member assignment store entity consumer counter retention adopted_trigger);
+like($expected, qr/^svc\.$_\|/m, "there are rows of $_ to bring back") foreach qw(service member assignment store entity consumer counter retention adopted_trigger
+	  migration_source migration_file migration_content migration_history);
 rows($node, 'blog', $settings, '', 'the source is well');
 
 # ---- dumps and restores as the service's own user ----
@@ -297,6 +307,7 @@ CREATE TABLE bank.accounts (id int PRIMARY KEY, n int, at timestamptz);
 SELECT svc.publish('bank', 'accounts', 'bank.accounts', filter => 'id > 7');
 SELECT svc.grant_contract('bank', 'future');
 SELECT svc.add_store('bank', 's', 'redis', 'redis://secret.internal');
+SELECT svc.load_migrations('bank', '{"1.sql": "the password is swordfish"}'::jsonb, 'plain');
 RESET ROLE;
 CREATE SCHEMA taken_api;
 CREATE FUNCTION public.hidden() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NEW; END';
@@ -348,7 +359,11 @@ my %rows = (
 	remote_entity => "INSERT INTO svc.remote_entity VALUES ('bank', 't', 'app_api.t', 'app.t', 'id', '{id,n}', '{int,int}', '{-1,-1}', '{app}')",
 	link => "INSERT INTO svc.link VALUES ('app', 'other', 'mallory')",
 	provisioning => "INSERT INTO svc.provisioning VALUES ('app', 'postgres', 5, 'drop')",
-	pending => "INSERT INTO svc.pending VALUES ('mallory', 'app', 'store', '{}')");
+	pending => "INSERT INTO svc.pending VALUES ('mallory', 'app', 'store', '{}')",
+	migration_source => "INSERT INTO svc.migration_source VALUES ('app', 'plain', '{}', 'app.t')",
+	migration_file => "INSERT INTO svc.migration_file VALUES ('app', '1.sql', 'versioned', '1', 'x', NULL, 1, 'abc', 0, false, NULL, false, 3, true)",
+	migration_content => "INSERT INTO svc.migration_content VALUES ('app', '1.sql', 1, E'app\\nxyz')",
+	migration_history => "INSERT INTO svc.migration_history VALUES ('app', 1, 'apply', 'failed', 'versioned', '1', 'x', '1.sql', 'abc', 1, 2, 'abc', '42601', E'app\\noh', 'mallory')");
 is(join(' ', sort keys %rows), join(' ', sort @all_tables), 'there is a row to try for each table');
 
 # Nobody: not one row, whatever it says
@@ -436,6 +451,18 @@ repelled('mallory', 'counters, retention and triggers of tables that are not his
 	[ "INSERT INTO svc.retention VALUES ('app.t', 'at', '-1 day')", '22023' ], [ "INSERT INTO svc.retention VALUES ('app.t', 'at', '1001 years')", '22023' ],
 	[ "INSERT INTO svc.retention VALUES ('app.t', 'id', '1 day')", '42804' ], [ "INSERT INTO svc.retention VALUES ('app.outside', 'at', '1 day')", '42809' ],
 	"INSERT INTO svc.adopted_trigger VALUES ('bank.accounts', 'touch', 'public.hidden()')");
+repelled('mallory', 'migrations that are not his',
+	after_service(
+		(map { $rows{$_} =~ s/'app'/'bank'/r } qw(migration_source migration_file migration_content migration_history)),
+		(map { $rows{migration_source} =~ s/app\.t/$_/r } 'bank.accounts', 'pg_class', 'svc.service', 'mixed.dba', '99999999'),
+		"INSERT INTO svc.migration_content VALUES ('app', '1.sql', 1, E'bank\\nxyz')",
+		"INSERT INTO svc.migration_content SELECT 'app', script, part, content FROM svc.migration_content WHERE service = 'bank'",
+		$rows{migration_history} =~ s/app\\noh/bank\\noh/r,
+		[ "INSERT INTO svc.migration_content VALUES ('app', '1.sql', 1, 'xyz')", '22P02' ],
+		[ "INSERT INTO svc.migration_content VALUES ('app', '1.sql', 1, E'app\\n' || repeat('x', 1100000))", '42804' ],
+		[ "INSERT INTO svc.migration_content VALUES ('app', '1.sql', 1, (E'app\\n' || repeat('x', 1100000))::svc.private_text)", '54000' ],
+		[ $rows{migration_source} =~ s/plain/auto/r, '23514' ], [ $rows{migration_source} =~ s/\{\}/[]/r, '23514' ],
+		[ $rows{migration_file} =~ s/versioned/king/r, '23514' ]));
 repelled('mallory', 'what no dump of a user has', map { $rows{$_} } qw(pending provisioning connection remote_entity link));
 repelled('bank_user', 'the owner of a service gets no further',
 	"INSERT INTO svc.member VALUES ('shared', 'bank_user', 'granted', 'owner')", "INSERT INTO svc.consumer VALUES ('shared', NULL, 'bank')",
@@ -458,18 +485,20 @@ is(one($node, 'arena', 'SELECT ' . join(" || ", map { "(SELECT coalesce(string_a
 	$before, 'the catalog is as it was');
 
 # Rows planted for a service that a DBA makes later, or renames another to, or that somebody else restores
-my @planted = ("INSERT INTO svc.member VALUES ('%s', 'mallory', 'login', 'owner')", "INSERT INTO svc.member VALUES ('%s', 'clerk', 'granted', 'writer')",
+my @planted = ("INSERT INTO svc.migration_content VALUES ('%s', '1.sql', 1, E'%s\\nxyz')", "INSERT INTO svc.migration_source VALUES ('%s', 'flyway', '{}', 'bank.accounts')",
+	"INSERT INTO svc.migration_content VALUES ('%s', '2.sql', 1, E'bank\\nxyz')",
+	"INSERT INTO svc.member VALUES ('%s', 'mallory', 'login', 'owner')", "INSERT INTO svc.member VALUES ('%s', 'clerk', 'granted', 'writer')",
 	"INSERT INTO svc.consumer VALUES ('%s', NULL, 'app')", "INSERT INTO svc.store VALUES ('%s', 'planted', 'redis')",
 	"INSERT INTO svc.assignment VALUES ('bank.accounts', '%s')", "INSERT INTO svc.assignment VALUES ('mal.t', '%s')", entity(service => '%s'),
 	entity(service => '%s', entity => 'accounts', view => 'bank_api.accounts', relation => 'bank.accounts'));
 my @names = ('news', 'renamed', 'posts', 'app');
 foreach my $name (@names)
 {
-	allowed($node, 'arena', [ map { s/%s/$name/r } @planted ], "rows for $name are put aside", user => 'mallory', commit => 1);
+	allowed($node, 'arena', [ map { s/%s/$name/gr } @planted ], "rows for $name are put aside", user => 'mallory', commit => 1);
 	$attacks += @planted;
 }
 rows($node, 'arena', 'SELECT count(*), count(DISTINCT role) FROM svc.pending', @planted * @names . '|1', 'with who brought them');
-my $dependents = join ' UNION ALL ', map { "SELECT '$_', t::text FROM svc.$_ t WHERE service = '%s'" } qw(member assignment store entity consumer);
+my $dependents = join ' UNION ALL ', map { "SELECT '$_', t::text FROM svc.$_ t WHERE service = '%s'" } qw(member assignment store entity consumer migration_source migration_content);
 rows($node, 'arena', $dependents =~ s/%s/$_/gr, '', "and not in their tables: $_") foreach @names;
 $node->safe_psql('arena', "SELECT svc.create_service('news', schema => 'news', login => 'news_user'); SELECT svc.alter_service('shared', new_name => 'renamed')");
 rows($node, 'arena', $dependents =~ s/%s/news/gr, 'member|(news,news_user,login,writer)', 'a service that a DBA makes has none of them');
@@ -489,10 +518,10 @@ rows($node, 'arena', "SELECT r FROM unnest('{news_reader,shared_reader,posts_rea
 {
 	my ($rc, $out, $err) = $node->psql('arena', $rows{service}, extra_params => [ '-U', 'mallory', '-v', 'VERBOSITY=verbose' ]);
 	is($rc, 0, 'a service of roles that a DBA nested by hand gets in');
-	is(scalar(() = $err =~ /WARNING:  42501: a row of table \w+ about service "app" was left out/g), 3, 'three of the planted rows do not');
+	is(scalar(() = $err =~ /WARNING:  42501: a row of table \w+ about service "app" was left out/g), 5, 'five of the planted rows do not');
 }
 rows($node, 'arena', "SELECT string_agg(tab, ' ' ORDER BY tab) FROM (" . ($dependents =~ s/%s/app/gr) . ') d (tab, content)',
-	'assignment entity member member store', 'the others do');
+	'assignment entity member member migration_content store', 'the others do');
 rows($node, 'arena', 'SELECT count(*) FROM svc.pending', '0', 'nothing waits');
 rows($node, 'arena', "SELECT confirmed FROM svc.service WHERE service = 'app'", 'f', 'and it is not confirmed');
 is(outcome($node, 'arena', service(confirmed => 't', service => 'again'), user => 'mallory'), '42710', 'roles serve one service only');

@@ -70,6 +70,7 @@ SELECT svc.keep_count('people.posts', 'user_id', 'people.users', 'id', 'posts', 
 SELECT svc.publish('people', 'users', 'people.users', columns => '{id,name,mood}', filter => $$mood = 'good'$$);
 SELECT svc.grant_contract('people', 'ledger');
 SELECT svc.add_store('people', 's', 'redis');
+SELECT svc.load_migrations('people', jsonb_build_object('001_users.sql', repeat('SELECT ''ä'';', 100000)));
 CREATE FUNCTION people.touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.at = now(); RETURN NEW; END $$;
 CREATE TRIGGER touch BEFORE UPDATE ON people.users FOR EACH ROW EXECUTE FUNCTION people.touch();
 SELECT * FROM svc.adopt_updated_at();

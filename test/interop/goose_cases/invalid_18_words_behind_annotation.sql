@@ -1,0 +1,2 @@
+-- +goose Up and away
+SELECT 1;

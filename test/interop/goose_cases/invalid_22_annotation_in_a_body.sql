@@ -1,0 +1,6 @@
+-- +goose Up
+-- +goose StatementBegin
+DO $$ BEGIN
+-- +goose is a bird
+END $$;
+-- +goose StatementEnd

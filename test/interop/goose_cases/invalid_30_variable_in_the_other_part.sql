@@ -1,0 +1,5 @@
+-- +goose Up
+SELECT 1;
+-- +goose Down
+-- +goose ENVSUB ON
+SELECT $1;

@@ -1,0 +1,6 @@
+-- +goose Up
+CREATE TABLE a (
+    id int,
+
+    name text
+);

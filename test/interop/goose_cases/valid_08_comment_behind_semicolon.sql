@@ -1,0 +1,3 @@
+-- +goose Up
+SELECT 1; -- first
+SELECT 2; --second

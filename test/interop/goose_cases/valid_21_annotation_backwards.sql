@@ -1,0 +1,4 @@
+-- Up +goose
+SELECT 1;
+-- Down +goose --
+SELECT 2;

@@ -1,0 +1,3 @@
+-- +goose Up
+-- +GOOSE Down
+SELECT 1;

@@ -1,0 +1,3 @@
+-- +goose Up
+VACUUM;
+-- +goose no transaction

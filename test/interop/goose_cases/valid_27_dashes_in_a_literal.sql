@@ -1,0 +1,6 @@
+-- +goose Up
+SELECT '
+-----BEGIN CERTIFICATE-----
+abc
+-----END CERTIFICATE-----
+';

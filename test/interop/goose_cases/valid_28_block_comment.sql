@@ -1,0 +1,3 @@
+-- +goose Up
+/* one;
+ two */ SELECT 1;

@@ -1,0 +1,4 @@
+-- +goose Up
+   
+-- kept
+SELECT 1;

@@ -1,0 +1,3 @@
+-- +goose Up
+/*! SET x = 1 */;
+# SELECT 1;
