@@ -107,6 +107,19 @@ svc_sql_begin_restricted(SqlScope *scope, Oid user)
 }
 
 /*
+ * Begin to run SQL that runs code of others, or is theirs: as that user, with a
+ * search_path of his.  Nothing of it counts as ours.
+ */
+void
+svc_sql_begin_theirs(SqlScope *scope, Oid user, const char *search_path)
+{
+	svc_sql_begin(scope, InvalidOid);
+	set_in_scope("search_path", search_path);
+	set_in_scope(SVC_EXTENSION ".acting_as", "0");
+	SetUserIdAndSecContext(user, scope->saved_context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+/*
  * Do the statements that run now come from a scope, as the user that it
  * switched to?  Not so for what they call as somebody else.
  */

@@ -28,8 +28,8 @@ typedef struct Question
 } Question;
 
 /* All variables: flyway.conf's, the caller's, and Flyway's own. */
-static List *
-all_variables(const History *history, List *variables)
+List *
+migration_variables(const History *history, List *variables)
 {
 	const Service *service = history->service;
 	Oid			table = history->source->history;
@@ -95,7 +95,7 @@ repeatable_checksums(const History *history, List *variables, bool strict)
 		if (file->kind != KIND_REPEATABLE || !file->placeholders || !file->present)
 			continue;
 		if (question.file == NULL)
-			question.variables = all_variables(history, variables);
+			question.variables = migration_variables(history, variables);
 		question.file = file;
 		if (strict)
 			answer(&question);

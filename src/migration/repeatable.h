@@ -13,4 +13,7 @@
  */
 extern void repeatable_checksums(const History *history, List *variables, bool strict);
 
+/* The variables of a service's files: flyway.conf's, the caller's, and Flyway's own */
+extern List *migration_variables(const History *history, List *variables);
+
 #endif							/* SVC_MIGRATION_REPEATABLE_H */

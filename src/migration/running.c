@@ -33,7 +33,7 @@ raise_running(const char *service, const char *who)
 void
 running_lock(const Service *service)
 {
-	if (!runner_try_lock_here(running_lock_name(MyDatabaseId, service->name)))
+	if (!runner_try_lock(running_lock_name(MyDatabaseId, service->name), false))
 		raise_running(service->name, "A session of svc.migrate or a like function");
 }
 
