@@ -103,7 +103,7 @@ sub our_status
 	my $error = ours($case, "SELECT svc.load_migrations('$case->{service}', files => :files, format => 'goose')");
 	return $error if $error;
 	return our_states($case, "script || CASE state WHEN 'Success' THEN ' applied' WHEN 'Out of Order' THEN ' applied' WHEN 'Pending' THEN ' pending' ELSE ' ' || state END",
-		" WHERE kind = 'versioned' ORDER BY regexp_replace(script, '_.*', '')::numeric");
+		" WHERE kind = 'versioned' AND state <> 'Undone' ORDER BY regexp_replace(script, '_.*', '')::numeric");
 }
 
 sub agreed
@@ -213,5 +213,7 @@ is((goose($old, 'up'))[0], 0, 'goose up');
 is(ours($old, 'DROP TABLE users; INSERT INTO goose_db_version (version_id, is_applied) VALUES (2, false), (1, false)'), '', 'undone by an old Goose');
 is(adopt($old, 'goose'), '', 'such a history is adopted');
 agreed($old, 'rows that are not applied');
+is(migrate($old), '', 'they are applied again');
+agreed($old, 'applied again');
 
 done_testing();
