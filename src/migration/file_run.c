@@ -224,6 +224,15 @@ lock_tool(FileRun *f, bool session)
 	return outcome;
 }
 
+/* Let the tool work again that lock_tool kept away for the session. */
+static void
+unlock_tool(FileRun *f)
+{
+	StartTransactionCommand();
+	tool_unlock(f->run->history);
+	CommitTransactionCommand();
+}
+
 /* Refuse to go on without the service whose migration this is. */
 static void
 check_service(const FileRun *f)
@@ -404,7 +413,7 @@ run_alone(FileRun *f, Script *script, ScriptStatement *statement)
 	int			timeout = LockTimeout;
 
 	if (let_go)
-		tool_unlock(f->run->history);
+		unlock_tool(f);
 	if (statement_waits_harmlessly(node))
 		LockTimeout = 0;
 	f->leaves_traces = true;
@@ -540,7 +549,7 @@ file_run_stepwise(FileRun *f)
 	history_finish(f->run->history, f->attempt);
 	run_end();
 	callback_run(f->run, psprintf("afterEach%s", each));
-	tool_unlock(f->run->history);
+	unlock_tool(f);
 	return FILE_DONE;
 }
 
