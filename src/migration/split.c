@@ -401,7 +401,7 @@ pass_psql_line(Splitter *s, const Scan *scan)
 	int			length = pg_mbcliplen(s->text + start, Min(s->length - start, MAX_QUOTED), MAX_QUOTED);
 	char	   *name = pnstrdup(s->text + start, length);
 
-	name[strcspn(name, " \t\r\n")] = '\0';
+	name[strcspn(name, " \t\r\n;")] = '\0';
 	if (scan->tokens > 0 || (strcmp(name, "restrict") != 0 && strcmp(name, "unrestrict") != 0))
 	{
 		s->error_offset = scan->end;
