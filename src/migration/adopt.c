@@ -275,6 +275,17 @@ owner_may_write(const Service *service, Oid table)
 		object_aclcheck(NamespaceRelationId, get_rel_namespace(table), service->owner, ACL_USAGE) == ACLCHECK_OK;
 }
 
+/* Say that the caller cannot give the owner role what it lacks. */
+static void
+raise_not_granted(const Service *service, Oid table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to grant rights on table %s", svc_quote_relation(table)),
+			 errdetail("Role \"%s\" must be able to read and write it.", svc_role_name(service->owner)),
+			 errhint("Call svc.adopt_history as the table's owner, or as a superuser.")));
+}
+
 /* The sequences that defaults of the table take numbers from. */
 static List *
 sequences_of(Oid table)
@@ -300,6 +311,9 @@ grant_rights(const Service *service, Oid table)
 	ListCell   *cell;
 	SqlScope	scope;
 
+	if (!owner_may_write(service, table) &&
+		!object_ownercheck(RelationRelationId, table, GetUserId()))
+		raise_not_granted(service, table);
 	svc_sql_begin(&scope, InvalidOid);
 	svc_sql_quietly();
 	if (!owner_may_write(service, table))
@@ -311,11 +325,7 @@ grant_rights(const Service *service, Oid table)
 			svc_sql_do("GRANT USAGE ON SEQUENCE %s TO %s", svc_quote_relation(lfirst_oid(cell)), role);
 	svc_sql_end(&scope);
 	if (!owner_may_write(service, table))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to grant rights on table %s", svc_quote_relation(table)),
-				 errdetail("Role \"%s\" must be able to read and write it.", svc_role_name(service->owner)),
-				 errhint("Call svc.adopt_history as the table's owner, or as a superuser.")));
+		raise_not_granted(service, table);
 }
 
 /* Refuse where something was run already that the tool knows nothing of. */

@@ -9,14 +9,18 @@
  */
 #include "core/svc.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "core/extension.h"
 #include "core/sql.h"
-#include "executor/spi.h"
 #include "migration/attempt.h"
 #include "migration/private_text.h"
 #include "migration/tool.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 /* Microseconds as a parameter; -1 is NULL. */
@@ -52,26 +56,50 @@ sql_int(int number)
 	return sql_datum(Int32GetDatum(number), INT4OID);
 }
 
+/*
+ * The number of the next attempt.  Looked up in the index and not by a query: a
+ * plan that was made while the table was empty would read all of it for each.
+ */
+static int
+next_number(const char *service)
+{
+	Relation	rel = table_open(svc_catalog_relation("migration_history"), AccessShareLock);
+	Relation	index = index_open(svc_catalog_relation("migration_history_pkey"), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	last;
+	NameData	name;
+	int			number = 1;
+	bool		isnull;
+
+	namestrcpy(&name, service);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&name));
+	scan = systable_beginscan_ordered(rel, index, NULL, 1, &key);
+	last = systable_getnext_ordered(scan, BackwardScanDirection);
+	if (HeapTupleIsValid(last))
+		number = DatumGetInt32(heap_getattr(last, 2, RelationGetDescr(rel), &isnull)) + 1;
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+	return number;
+}
+
 /* Write a row; returns its number. */
 int
 attempt_insert(const char *service, const AttemptRow *row)
 {
 	static SqlSaved saved;
 	const Attempt *attempt = row->attempt;
+	int			number = next_number(service);
 	SqlScope	scope;
-	bool		isnull;
-	int			number;
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql_saved(&saved,
 				  "INSERT INTO svc.migration_history (service, attempt, action, outcome, kind, version,"
 				  "  description, script, checksum, statement, statements, done_hash, sqlstate, error,"
 				  "  installed_by, started_at, duration, tool_key)"
-				  " SELECT $1, COALESCE(pg_catalog.max(h.attempt), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9,"
-				  "        $10, $11, $12, $13, $14, $15, $16, $17"
-				  "   FROM svc.migration_history h WHERE h.service = $1"
-				  " RETURNING attempt",
-				  sql_name(service), sql_text(row->action), sql_text(row->outcome),
+				  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+				  sql_name(service), sql_int(number), sql_text(row->action), sql_text(row->outcome),
 				  sql_text(migration_kind_name(row->kind)), sql_text(row->version),
 				  sql_text(row->description), sql_text(row->script), sql_text(row->checksum),
 				  attempt ? sql_int(attempt->done) : sql_null(INT4OID),
@@ -79,7 +107,6 @@ attempt_insert(const char *service, const AttemptRow *row)
 				  sql_text(attempt ? attempt->done_hash : NULL), sql_text(row->sqlstate),
 				  sql_private_text(service, row->error), sql_name(row->installed_by),
 				  sql_time(row->started_at), sql_duration(row->duration), sql_key(row->tool_key));
-	number = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	svc_sql_end(&scope);
 	return number;
 }
@@ -279,27 +306,120 @@ action_of(const AppliedMigration *applied)
 	}
 }
 
-/* Write what a tool did without us. */
-void
-attempt_take_over(const History *history)
+/* Write a row that a tool wrote, or that follows from what it did. */
+static int
+insert_applied(const History *history, const AppliedMigration *applied, const char *action,
+			   int64 tool_key)
+{
+	AttemptRow	row = {
+		.action = action, .outcome = "success",
+		.kind = applied->type == APPLIED_SQL_BASELINE ? KIND_BASELINE
+		: applied->version ? KIND_VERSIONED : KIND_REPEATABLE,
+		.version = applied->version, .description = applied->description,
+		.script = applied->script, .checksum = applied->checksum,
+		.installed_by = applied->installed_by, .started_at = applied->installed_at,
+		.duration = applied->duration, .tool_key = tool_key
+	};
+
+	return attempt_insert(history->service->name, &row);
+}
+
+/* Fill in what tools have no column for: what files say of rows that have none of ours yet. */
+static void
+describe_by_files(const History *history)
+{
+	StateOptions options = {.target = NULL};
+	ListCell   *cell;
+
+	foreach(cell, migration_states(history->source->format, history->files, history->applied, &options))
+	{
+		MigrationInfo *info = lfirst(cell);
+
+		if (!info->applied || !info->file || info->applied->attempt != 0)
+			continue;
+		if (!info->applied->script || info->applied->script[0] == '\0')
+			info->applied->script = info->file->script;
+		if (!info->applied->description || info->applied->description[0] == '\0')
+			info->applied->description = info->file->description;
+	}
+}
+
+/* Rows of ours that count, and whose row the tool took away: it undid them. */
+static List *
+undone_by_tool(List *past)
+{
+	List	   *gone = NIL;
+	ListCell   *cell;
+
+	foreach(cell, past)
+	{
+		const PastAttempt *ours = lfirst(cell);
+
+		if (ours->applied->type == APPLIED_SQL && ours->attempt.tool_key != 0 && !ours->in_tool)
+			gone = lappend(gone, lfirst(cell));
+	}
+	return gone;
+}
+
+/* Was it undone in ours, too?  Then a later row says so. */
+static bool
+is_undone_in_ours(List *past, const PastAttempt *gone)
+{
+	for (int i = list_length(past) - 1; i >= 0; i--)
+	{
+		const PastAttempt *ours = list_nth(past, i);
+
+		if (ours == gone)
+			return false;
+		if (ours->applied->type == APPLIED_DELETE && ours->applied->version && gone->applied->version &&
+			strcmp(ours->applied->version, gone->applied->version) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Follow what a tool took out of its table. */
+static void
+take_over_undone(const History *history, List *past)
 {
 	ListCell   *cell;
 
+	foreach(cell, undone_by_tool(past))
+	{
+		const PastAttempt *gone = lfirst(cell);
+
+		if (!gone->applied->success)
+			attempt_abandon(history->service->name, gone->attempt.number);
+		else if (!is_undone_in_ours(past, gone))
+		{
+			AppliedMigration undone = *gone->applied;
+
+			undone.installed_at = 0;
+			undone.duration = -1;
+			(void) insert_applied(history, &undone, "undo", 0);
+		}
+	}
+}
+
+/* Write what a tool did without us. */
+void
+attempt_take_over(const History *history, List *past)
+{
+	bool		described = false;
+	ListCell   *cell;
+
+	if (tool_keeps_rows(history))
+		take_over_undone(history, past);
 	foreach(cell, history->applied)
 	{
 		AppliedMigration *applied = lfirst(cell);
-		AttemptRow	row = {
-			.action = action_of(applied), .outcome = "success",
-			.kind = applied->type == APPLIED_SQL_BASELINE ? KIND_BASELINE
-			: applied->version ? KIND_VERSIONED : KIND_REPEATABLE,
-			.version = applied->version, .description = applied->description,
-			.script = applied->script, .checksum = applied->checksum,
-			.installed_by = applied->installed_by, .started_at = applied->installed_at,
-			.duration = applied->duration,
-			.tool_key = tool_keeps_rows(history) ? applied->rank : 0
-		};
 
-		if (is_to_be_taken_over(applied))
-			applied->attempt = attempt_insert(history->service->name, &row);
+		if (!is_to_be_taken_over(applied))
+			continue;
+		if (!described)
+			describe_by_files(history);
+		described = true;
+		applied->attempt = insert_applied(history, applied, action_of(applied),
+										  tool_keeps_rows(history) ? applied->rank : 0);
 	}
 }

@@ -33,6 +33,6 @@ extern void attempt_abandon(const char *service, int number);
 extern void attempt_align(const char *service, int number, const MigrationFile *file);
 
 /* Write what a tool did without us */
-extern void attempt_take_over(const History *history);
+extern void attempt_take_over(const History *history, List *past);
 
 #endif							/* SVC_MIGRATION_ATTEMPT_H */

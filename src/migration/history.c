@@ -180,6 +180,21 @@ unfinished_of_past(List *past)
 	return unfinished;
 }
 
+/* What was half done, and the tool has taken out of its table, as its repair does: nothing to resume. */
+static void
+forget_withdrawn(List *past)
+{
+	ListCell   *cell;
+
+	foreach(cell, past)
+	{
+		PastAttempt *ours = lfirst(cell);
+
+		if (ours->attempt.tool_key != 0 && !ours->in_tool)
+			ours->unfinished = false;
+	}
+}
+
 /* The source of a service for which nothing was loaded. */
 static MigrationSource *
 no_source(void)
@@ -241,13 +256,13 @@ history_read(const char *service, bool take_over)
 
 	if (!history->source)
 		history->source = no_source();
+	history->applied = tool_is_adopted(history) ? tool_applied(history, past)
+		: applied_of_past(past);
+	if (tool_keeps_rows(history))
+		forget_withdrawn(past);
 	history->unfinished = unfinished_of_past(past);
-	if (tool_is_adopted(history))
-		history->applied = tool_applied(history, past);
-	else
-		history->applied = applied_of_past(past);
 	if (take_over && tool_is_adopted(history))
-		attempt_take_over(history);
+		attempt_take_over(history, past);
 	follow_unfinished_undo(history);
 	return history;
 }

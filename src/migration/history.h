@@ -50,6 +50,7 @@ typedef struct PastAttempt
 	Attempt		attempt;		/* file: not known */
 	AppliedMigration *applied;	/* the same as a tool would keep it */
 	bool		unfinished;
+	bool		in_tool;		/* the tool's table has its row */
 } PastAttempt;
 
 /*

@@ -9,7 +9,7 @@ CREATE FUNCTION svc.migrations(
     RETURNS SETOF record
     LANGUAGE C VOLATILE ROWS 100 AS 'MODULE_PATHNAME', 'svc_migrations';
 COMMENT ON FUNCTION svc.migrations(name) IS
-'The migrations of a service, applied and to come, each with its state: Pending, Success, Failed, Missing, Failed (Missing), Future, Failed (Future), Outdated, Superseded, Out of Order, Ignored, Ignored (Baseline), Baseline, Below Baseline, Above Target, Undone, Deleted, as Flyway means them. attempts: how often svc.migrate tried it; statement of statements: how many of the last attempt were done, where it ran in several transactions; error: why the last attempt failed. For members of the service''s owner role. Errors: 42704 no such service here, 42501 not its owner.';
+'The migrations of a service, applied and to come, each with its state: Pending, Success, Failed, Missing, Failed (Missing), Future, Failed (Future), Outdated, Superseded, Out of Order, Ignored, Ignored (Baseline), Baseline, Below Baseline, Above Target, Undone, Deleted, as Flyway means them. attempts: how often it was tried, as far as is known here; statement of statements: how many of the last attempt were done, where it ran in several transactions; error: why the last attempt failed. For members of the service''s owner role. Errors: 42704 no such service here, 42501 not its owner.';
 REVOKE EXECUTE ON FUNCTION svc.migrations(name) FROM PUBLIC;
 
 CREATE FUNCTION svc.validate_migrations(

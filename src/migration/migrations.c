@@ -67,8 +67,8 @@ script_match(const void *a, const void *b, Size size)
 static void
 note_attempt(HTAB *tries, HeapTuple tuple, TupleDesc desc)
 {
-	Datum		values[4];
-	bool		nulls[4];
+	Datum		values[5];
+	bool		nulls[5];
 	bool		found;
 	char	   *script;
 	const char *error;
@@ -80,7 +80,8 @@ note_attempt(HTAB *tries, HeapTuple tuple, TupleDesc desc)
 	entry = hash_search(tries, &script, HASH_ENTER, &found);
 	if (!found)
 		entry->attempts = 0;
-	entry->attempts++;
+	if (DatumGetBool(values[4]))
+		entry->attempts++;
 	entry->done = nulls[1] ? 0 : DatumGetInt32(values[1]);
 	entry->statements = nulls[2] ? 0 : DatumGetInt32(values[2]);
 	entry->error = NULL;
@@ -103,7 +104,7 @@ read_tries(const char *service)
 	uint64		rows;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	rows = svc_sql("SELECT script, statement, statements, error FROM svc.migration_history"
+	rows = svc_sql("SELECT script, statement, statements, error, action = 'apply' FROM svc.migration_history"
 				   " WHERE service = $1 ORDER BY attempt", sql_name(service));
 	old = MemoryContextSwitchTo(scope.cxt);
 	for (uint64 row = 0; row < rows; row++)

@@ -32,7 +32,10 @@ static void
 report(const Repair *repair, const char *action, const MigrationInfo *info)
 {
 	const AppliedMigration *applied = info->applied;
-	const char *texts[] = {action, applied->version, applied->description, applied->script};
+	bool		named = applied->script && applied->script[0];
+	const char *texts[] = {action, applied->version,
+		named || !info->file ? applied->description : info->file->description,
+		named || !info->file ? applied->script : info->file->script};
 	Datum		values[lengthof(texts)];
 	bool		nulls[lengthof(texts)];
 

@@ -294,6 +294,13 @@ run_file(const Run *run)
 	return run->match ? run->match->file : NULL;
 }
 
+/* Is it a baseline's row? */
+static bool
+is_baseline(const Run *run)
+{
+	return run->applied->type == APPLIED_BASELINE || run->applied->type == APPLIED_SQL_BASELINE;
+}
+
 /* Enter a row. */
 static void
 enter_row(Context *context, AppliedMigration *applied)
@@ -316,7 +323,7 @@ enter_row(Context *context, AppliedMigration *applied)
 		: file->created_at;
 	if (applied->type != APPLIED_DELETE)
 		entry->last = run;
-	if (applied->type == APPLIED_BASELINE || applied->type == APPLIED_SQL_BASELINE)
+	if (is_baseline(run))
 		raise_to(context, &context->applied_baseline, place_of_run(run));
 	context->runs = lappend(context->runs, run);
 }
@@ -383,7 +390,7 @@ run_state(const Context *context, const Run *run)
 		return STATE_DELETED;
 	if (applied->type == APPLIED_DELETE)
 		return STATE_SUCCESS;
-	if (applied->type == APPLIED_BASELINE || applied->type == APPLIED_SQL_BASELINE)
+	if (is_baseline(run))
 		return STATE_BASELINE;
 	if (run_file(run) == NULL && (applied->version || is_latest(run)))
 		return missing_state(context, run);
@@ -541,22 +548,14 @@ aim(Context *context, const char *target, List *files, List *unapplied)
 		: place_of_version(target, files);
 }
 
-/* Must the file's line come before a row's? */
+/* Is the file one that a baseline makes needless?  Those come before its row. */
 static bool
-comes_before(const Context *context, const MigrationInfo *info, const Run *run)
+is_before_baseline(const MigrationInfo *info)
 {
-	Place		file = place_of_file(info->file);
-	Place		row = place_of_run(run);
-
-	if (info->state == STATE_BELOW_BASELINE || info->state == STATE_IGNORED_BASELINE)
-		return run->applied->type == APPLIED_BASELINE || run->applied->type == APPLIED_SQL_BASELINE;
-	return info->state == STATE_IGNORED && row.version && compare(context, &file, &row) < 0;
+	return info->state == STATE_BELOW_BASELINE || info->state == STATE_IGNORED_BASELINE;
 }
 
-/*
- * All lines: rows as they were written, files that will not be run where they
- * belong between them, and then what is still to come.
- */
+/* All lines: rows as they were written, and the files that have none. */
 static List *
 arrange(Context *context, List *unapplied)
 {
@@ -572,7 +571,7 @@ arrange(Context *context, List *unapplied)
 	{
 		Run		   *run = lfirst(cell);
 
-		while (next && comes_before(context, lfirst(next), run))
+		while (next && is_baseline(run) && is_before_baseline(lfirst(next)))
 		{
 			infos = lappend(infos, lfirst(next));
 			next = lnext(waiting, next);

@@ -24,10 +24,18 @@
 #include "rewrite/prs2lock.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+
+/* Locks that a tool takes */
+#define MAX_KEYS 2
+
+/* Those that this session holds */
+static int64 held_keys[MAX_KEYS];
+static int	n_held_keys = 0;
 
 /* The tool of a format; NULL: there is none. */
 const Tool *
@@ -93,13 +101,21 @@ tool_has_column(const History *history, const char *column)
 	return get_attnum(history->source->history, column) > 0;
 }
 
+/* Is it the next number of a sequence, as serial columns have it? */
+static bool
+is_next_number(Node *expression)
+{
+	return IsA(expression, FuncExpr) && ((FuncExpr *) expression)->funcid == F_NEXTVAL &&
+		IsA(linitial(((FuncExpr *) expression)->args), Const);
+}
+
 /* Can code of others run where this is computed? */
 static bool
 is_untrusted(Node *expression)
 {
 	UntrustedCode code;
 
-	return expression && svc_find_untrusted_code(expression, &code);
+	return !is_next_number(expression) && svc_find_untrusted_code(expression, &code);
 }
 
 /* Can code of others run where a row is written into the table? */
@@ -154,9 +170,7 @@ tool_begin(const History *history, SqlScope *scope, bool write)
 	(void) tool_table(history);
 	if (write && superuser())
 		check_inert(history);
-	svc_sql_begin(scope, InvalidOid);
-	SetUserIdAndSecContext(history->service->owner,
-						   scope->saved_context | SECURITY_LOCAL_USERID_CHANGE);
+	svc_sql_begin_theirs(scope, history->service->owner, "pg_catalog, pg_temp");
 }
 
 /* The key of the newest row of the table; -1: none. */
@@ -196,11 +210,18 @@ tool_key_written(const History *history, uint64 rows)
 	return DatumGetInt64(value);
 }
 
+/* A row of ours under the key of the tool's */
+typedef struct KeyedAttempt
+{
+	int64		key;
+	PastAttempt *past;
+} KeyedAttempt;
+
 /* Our rows by the key of the tool's. */
 static HTAB *
 past_by_key(List *past)
 {
-	HASHCTL		control = {.keysize = sizeof(int64), .entrysize = sizeof(int64) + sizeof(PastAttempt *),
+	HASHCTL		control = {.keysize = sizeof(int64), .entrysize = sizeof(KeyedAttempt),
 		.hcxt = CurrentMemoryContext};
 	HTAB	   *table = hash_create("svc_ownership attempts", Max(list_length(past), 16), &control,
 									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -212,7 +233,7 @@ past_by_key(List *past)
 		int64		key = ours->attempt.tool_key;
 
 		if (key != 0)
-			*(PastAttempt **) ((char *) hash_search(table, &key, HASH_ENTER, NULL) + sizeof(int64)) = ours;
+			((KeyedAttempt *) hash_search(table, &key, HASH_ENTER, NULL))->past = ours;
 	}
 	return table;
 }
@@ -266,10 +287,12 @@ merge(List *rows, List *past)
 	foreach(cell, rows)
 	{
 		AppliedMigration *applied = lfirst(cell);
-		char	   *entry = hash_search(ours, &applied->rank, HASH_FIND, NULL);
+		KeyedAttempt *entry = hash_search(ours, &applied->rank, HASH_FIND, NULL);
 
 		if (entry)
-			add_details(applied, *(PastAttempt **) (entry + sizeof(int64)));
+			add_details(applied, entry->past);
+		if (entry)
+			entry->past->in_tool = true;
 		rank = Max(rank, applied->rank);
 	}
 	hash_destroy(ours);
@@ -365,33 +388,51 @@ advisory_tag(int64 key)
 	return tag;
 }
 
+/* Take one; a session has it once, however often it asks. */
+static bool
+try_key(int64 key, bool session)
+{
+	LOCKTAG		tag = advisory_tag(key);
+	LockAcquireResult result = LockAcquire(&tag, ExclusiveLock, session, true);
+
+	if (result == LOCKACQUIRE_ALREADY_HELD && session)
+		LockRelease(&tag, ExclusiveLock, true);
+	return result != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Give one back. */
+static void
+release_key(int64 key, bool session)
+{
+	LOCKTAG		tag = advisory_tag(key);
+
+	LockRelease(&tag, ExclusiveLock, session);
+}
+
 /* Take all locks of these keys, or none. */
 static bool
 try_keys(List *keys, bool session)
 {
 	for (int i = 0; i < list_length(keys); i++)
 	{
-		LOCKTAG		tag = advisory_tag(*(int64 *) list_nth(keys, i));
-
-		if (LockAcquire(&tag, ExclusiveLock, session, true) != LOCKACQUIRE_NOT_AVAIL)
+		if (try_key(*(int64 *) list_nth(keys, i), session))
 			continue;
 		while (--i >= 0)
-		{
-			tag = advisory_tag(*(int64 *) list_nth(keys, i));
-			LockRelease(&tag, ExclusiveLock, session);
-		}
+			release_key(*(int64 *) list_nth(keys, i), session);
 		return false;
 	}
 	return true;
 }
 
-/* The keys of the adopted tool's locks. */
-static List *
-lock_keys(const History *history)
+/* Remember the keys of the session's locks, since they are given back outside of transactions. */
+static void
+remember_keys(List *keys)
 {
-	const Tool *tool = tool_adopted(history);
+	ListCell   *cell;
 
-	return tool && tool->lock_keys ? tool->lock_keys(history) : NIL;
+	n_held_keys = 0;
+	foreach(cell, keys)
+		held_keys[n_held_keys++] = *(int64 *) lfirst(cell);
 }
 
 /*
@@ -402,11 +443,15 @@ bool
 tool_try_lock(const History *history, bool session)
 {
 	const Tool *tool = tool_adopted(history);
+	List	   *keys = tool && tool->lock_keys ? tool->lock_keys(history) : NIL;
 
+	Assert(list_length(keys) <= MAX_KEYS);
 	if (!tool)
 		return true;
-	if (!try_keys(lock_keys(history), session))
+	if (!try_keys(keys, session))
 		return false;
+	if (session)
+		remember_keys(keys);
 	return tool->table_lock == NoLock || session ||
 		ConditionalLockRelationOid(history->source->history, tool->table_lock);
 }
@@ -415,12 +460,6 @@ tool_try_lock(const History *history, bool session)
 void
 tool_unlock(const History *history)
 {
-	ListCell   *cell;
-
-	foreach(cell, lock_keys(history))
-	{
-		LOCKTAG		tag = advisory_tag(*(int64 *) lfirst(cell));
-
-		LockRelease(&tag, ExclusiveLock, true);
-	}
+	while (n_held_keys > 0)
+		release_key(held_keys[--n_held_keys], true);
 }

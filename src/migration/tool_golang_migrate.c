@@ -211,6 +211,7 @@ read_rows(const History *history, List *past)
 	History		now = *history;
 	Mark		mark = read_mark(history);
 	MemoryContext old = svc_sql_keep();
+	bool		ours_runs = is_ours(past);	/* then the number is where our run stands */
 	int64		ours;
 	ListCell   *cell;
 
@@ -218,13 +219,11 @@ read_rows(const History *history, List *past)
 	foreach(cell, past)
 		now.applied = lappend(now.applied, ((PastAttempt *) lfirst(cell))->applied);
 	ours = highest_below(now.applied, PG_INT64_MAX);
-	if (is_ours(past))
-		;						/* the number is where our run stands */
-	else if (mark.dirty)
+	if (mark.dirty && !ours_runs)
 		add_row(&now, APPLIED_SQL, psprintf(INT64_FORMAT, mark.version), "", "", false);
-	else if (mark.version > ours)
+	else if (mark.version > ours && !ours_runs)
 		follow_up(&now, mark.version);
-	else if (mark.version < ours)
+	else if (mark.version < ours && !ours_runs)
 		follow_down(&now, mark.version);
 	MemoryContextSwitchTo(old);
 	return now.applied;

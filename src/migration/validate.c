@@ -160,7 +160,8 @@ validation_problem(const Validation *validation, const MigrationInfo *info)
 		case STATE_MISSING:
 			return PROBLEM_MISSING;
 		case STATE_IGNORED:
-			return PROBLEM_IGNORED;
+			/* a baseline file is for databases where nothing was run */
+			return info->file->kind == KIND_BASELINE ? PROBLEM_NONE : PROBLEM_IGNORED;
 		case STATE_PENDING:
 			return PROBLEM_PENDING;
 		case STATE_OUTDATED:
