@@ -399,11 +399,11 @@ diag(sprintf('%d kinds of statement in %d cases on %s', scalar keys %checked, sc
 cmp_ok(scalar keys %checked, '>=', 60, 'kinds of statement');
 is($node->safe_psql('app', 'SELECT count(*) FROM oracle.planned_locks'), 0, 'planning locks nothing');
 
-diag($_) foreach @differences;
 check_no_waiting();
 check_trial();
 check_trial_waits();
 check_many();
+diag($_) foreach @differences;
 
 done_testing();
 
