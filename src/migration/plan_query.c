@@ -44,6 +44,7 @@ typedef struct QueryWalk
 } QueryWalk;
 
 static bool walk_query(Node *node, QueryWalk *walk);
+static void walk_relation(QueryWalk *walk, RangeVar *name);
 static void write_deep(Impact *impact, PlanRelation *relation, CmdType command, List *columns,
 					   int depth);
 
@@ -382,11 +383,49 @@ walk_with(QueryWalk *walk, WithClause *with)
 	}
 }
 
-/* Does FOR UPDATE and its like lock rows of all relations that are read, or of some? */
+/* Does FOR UPDATE or its like lock rows of all relations in FROM? */
 static LOCKMODE
 locking_mode(SelectStmt *select)
 {
-	return select->lockingClause == NIL ? AccessShareLock : RowShareLock;
+	ListCell   *cell;
+
+	foreach(cell, select->lockingClause)
+		if (lfirst_node(LockingClause, cell)->lockedRels == NIL)
+			return RowShareLock;
+	return AccessShareLock;
+}
+
+/* FOR UPDATE OF: is this relation in FROM, by its alias or name, among those whose rows are locked? */
+static bool
+is_locked_by_name(SelectStmt *select, const RangeVar *name)
+{
+	const char *alias = name->alias ? name->alias->aliasname : name->relname;
+	ListCell   *cell;
+	ListCell   *other;
+
+	foreach(cell, select->lockingClause)
+		foreach(other, lfirst_node(LockingClause, cell)->lockedRels)
+			if (strcmp(lfirst_node(RangeVar, other)->relname, alias) == 0)
+				return true;
+	return false;
+}
+
+/* Lock the relations that FOR UPDATE OF names. */
+static void
+lock_by_name(QueryWalk *walk, SelectStmt *select, Node *from)
+{
+	if (IsA(from, JoinExpr))
+	{
+		lock_by_name(walk, select, ((JoinExpr *) from)->larg);
+		lock_by_name(walk, select, ((JoinExpr *) from)->rarg);
+	}
+	else if (IsA(from, RangeVar) && is_locked_by_name(select, (RangeVar *) from))
+	{
+		QueryWalk	locking = *walk;
+
+		locking.mode = RowShareLock;
+		walk_relation(&locking, (RangeVar *) from);
+	}
 }
 
 /* A relation that a query reads, unless it is one of its WITH queries. */
@@ -453,6 +492,7 @@ static bool
 walk_select(SelectStmt *select, QueryWalk *walk)
 {
 	QueryWalk	inner = *walk;
+	ListCell   *cell;
 
 	walk_with(&inner, select->withClause);
 	if (select->op != SETOP_NONE)
@@ -460,6 +500,8 @@ walk_select(SelectStmt *select, QueryWalk *walk)
 			walk_query((Node *) select->sortClause, &inner);
 	inner.mode = Max(walk->mode, locking_mode(select));
 	(void) walk_query((Node *) select->fromClause, &inner);
+	foreach(cell, select->fromClause)
+		lock_by_name(&inner, select, lfirst(cell));
 	inner.mode = AccessShareLock;
 	return walk_query((Node *) select->targetList, &inner) ||
 		walk_query((Node *) select->distinctClause, &inner) ||
