@@ -184,6 +184,15 @@ lock_referenced(Impact *impact, PlanRelation *relation, List *columns)
 	impact_lock_oids(impact, tables, RowShareLock);
 }
 
+/* The tables whose foreign keys do one of some actions when a row is deleted ($2), or columns ($3) of it change */
+#define REFERENCING(actions) \
+	"SELECT DISTINCT c.conrelid FROM pg_catalog.pg_constraint c" \
+	" WHERE c.confrelid = $1 AND c.contype = 'f' AND c.conparentid = 0" \
+	"   AND (CASE WHEN $2 THEN c.confdeltype ELSE c.confupdtype END) IN (" actions ")" \
+	"   AND ($2 OR EXISTS (SELECT FROM pg_catalog.pg_attribute a" \
+	"                       WHERE a.attrelid = $1 AND a.attnum = ANY (c.confkey)" \
+	"                         AND a.attname = ANY ($3)))"
+
 /* Go on to the tables whose foreign keys refer to rows that are deleted, or change their key. */
 static void
 lock_referencing(Impact *impact, PlanRelation *relation, CmdType command, List *columns, int depth)
@@ -193,13 +202,6 @@ lock_referencing(Impact *impact, PlanRelation *relation, CmdType command, List *
 
 	if (!OidIsValid(relation->oid) || depth > MAX_DEPTH)
 		return;
-#define REFERENCING(actions) \
-	"SELECT DISTINCT c.conrelid FROM pg_catalog.pg_constraint c" \
-	" WHERE c.confrelid = $1 AND c.contype = 'f' AND c.conparentid = 0" \
-	"   AND (CASE WHEN $2 THEN c.confdeltype ELSE c.confupdtype END) IN (" actions ")" \
-	"   AND ($2 OR EXISTS (SELECT FROM pg_catalog.pg_attribute a" \
-	"                       WHERE a.attrelid = $1 AND a.attnum = ANY (c.confkey)" \
-	"                         AND a.attname = ANY ($3)))"
 	impact_lock_oids(impact, plan_oids(REFERENCING("'a', 'r'"), sql_oid(relation->oid),
 									   sql_bool(deletes), sql_names(columns)), RowShareLock);
 	cascades = plan_oids(REFERENCING("'c', 'n', 'd'"), sql_oid(relation->oid),
@@ -469,10 +471,7 @@ static void
 walk_call(QueryWalk *walk, FuncCall *call)
 {
 	const char *name = strVal(llast(call->funcname));
-	PlanCatalog *catalog = walk->impact->catalog;
-	List	   *schemas = list_length(call->funcname) > 1 ?
-		list_make1(strVal(list_nth(call->funcname, list_length(call->funcname) - 2))) :
-		catalog->path;
+	List	   *schemas = plan_schemas(walk->impact->catalog, call->funcname);
 
 	if (walk->stage != STAGE_EXECUTED)
 		return;
