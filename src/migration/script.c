@@ -202,28 +202,34 @@ file_offset(const Script *script, Size offset)
 	return Min(origin_of(origin, script->piece_offset + offset), script->length);
 }
 
-/* Count lines and columns (in characters) up to a place in the file; cheap if it is not before the last one. */
+/*
+ * Count lines and columns (in characters) up to a place in the file, from the
+ * last place that was kept.  Only beginnings of statements are kept, which come
+ * in order: places of warnings lie behind them.
+ */
 static void
-count_place(Script *script, Size offset, int *line, int *column)
+count_place(Script *script, Size offset, bool keep, int *line, int *column)
 {
-	FilePlace  *place = &script->place;
+	FilePlace	place = script->place;
 	const char *end = script->text + offset;
 	const char *at;
 	const char *line_end;
 
-	if (offset < place->offset)
-		*place = (FilePlace) {0, 1, 1};
-	at = script->text + place->offset;
+	if (offset < place.offset)
+		place = (FilePlace) {0, 1, 1};
+	at = script->text + place.offset;
 	while ((line_end = memchr(at, '\n', end - at)))
 	{
 		at = line_end + 1;
-		place->line++;
-		place->column = 1;
+		place.line++;
+		place.column = 1;
 	}
-	place->column += pg_mbstrlen_with_len(at, end - at);
-	place->offset = offset;
-	*line = place->line;
-	*column = place->column;
+	place.column += pg_mbstrlen_with_len(at, end - at);
+	place.offset = offset;
+	*line = place.line;
+	*column = place.column;
+	if (keep)
+		script->place = place;
 }
 
 /* Add the place of an error, or of a warning, to its context. */
@@ -235,7 +241,7 @@ error_context(void *arg)
 	int			column;
 
 	count_place(script, file_offset(script, split_error_offset(script->splitter)),
-				&line, &column);
+				false, &line, &column);
 	errcontext("line %d, column %d of migration \"%s\"", line, column, script->file->script);
 }
 
@@ -300,7 +306,8 @@ script_next(Script *script, ScriptStatement *statement)
 	statement->raw = split.raw;
 	statement->copy_data = split.has_copy_data ? script->piece + split.copy_start : NULL;
 	statement->copy_length = split.has_copy_data ? split.copy_length : 0;
-	script_place(script, statement, 0, &statement->line, &statement->column);
+	count_place(script, file_offset(script, split.start), true, &statement->line,
+				&statement->column);
 	return true;
 }
 
@@ -338,7 +345,7 @@ script_place(Script *script, const ScriptStatement *statement, int offset, int *
 {
 	Size		in_piece = statement->text - script->piece + offset;
 
-	count_place(script, file_offset(script, in_piece), line, column);
+	count_place(script, file_offset(script, in_piece), false, line, column);
 }
 
 /* May an error say no more than that PostgreSQL cannot read a text? */
@@ -423,7 +430,8 @@ script_pieces(MigrationFormat format, const MigrationFile *file, MigrationDirect
 		int			column;
 
 		piece->number = script->pieces;
-		count_place(script, file_offset(script, leading_space(script)), &piece->line, &column);
+		count_place(script, file_offset(script, leading_space(script)), true, &piece->line,
+					&column);
 		piece->text = pnstrdup(script->piece, script->piece_length);
 		piece->length = script->piece_length;
 		examine_piece(script, piece);
