@@ -11,16 +11,19 @@ EXTENSION    = svc_ownership
 EXTVERSION   = 0.1
 MODULE_big   = svc_ownership
 MODULES_CORE = args ddl expression extension guard protect relation sql trigger wait
-MODULES_RUNNER = client job lock runner runner_main
+MODULES_RUNNER = client copy execute job lock runner runner_main
 MODULES_SERVICE = assign cascade connect connection connection_check contract contract_check \
                database drop link ownership place producer provision query remote_contract \
                remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
-MODULES_MIGRATION = catalog checksum directory drizzle envsub flyway flyway_name folder \
-               formats golang_migrate goose goose_parser input load migration origin \
-               placeholder plain private_text properties read_migration script split \
-               statement store utf8 variable version
+MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle envsub \
+               file_run flyway flyway_name folder formats golang_migrate goose \
+               goose_parser history input leftover load migrate migration migrations \
+               origin pending placeholder plain position private_text properties \
+               read_migration repair repeatable run running script setting split state \
+               statement store task tool tool_drizzle tool_flyway tool_golang_migrate \
+               tool_goose utf8 validate variable version
 
 OBJS         = src/svc_ownership.o \
                $(MODULES_CORE:%=src/core/%.o) \

@@ -64,6 +64,16 @@
 #define svc_interval_is_infinite(interval) false
 #endif
 
+/* Rights that a statement needs: of a range table entry, since 16 in a list of their own */
+#if PG_VERSION_NUM >= 160000
+#define svc_item_permissions(item) ((item)->p_perminfo)
+#define svc_check_permissions(pstate, item) \
+	((void) ExecCheckPermissions((pstate)->p_rtable, list_make1((item)->p_perminfo), true))
+#else
+#define svc_item_permissions(item) ((item)->p_rte)
+#define svc_check_permissions(pstate, item) ((void) ExecCheckRTPerms((pstate)->p_rtable, true))
+#endif
+
 /* 17 made the lexer of JSON usable in memory of the caller's */
 #if PG_VERSION_NUM >= 170000
 #define svc_json_lexer(text, length, encoding) \

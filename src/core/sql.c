@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 #define SAFE_SEARCH_PATH "pg_catalog, pg_temp"
 
@@ -106,6 +107,19 @@ svc_sql_begin_restricted(SqlScope *scope, Oid user)
 }
 
 /*
+ * Begin to run SQL that runs code of others, or is theirs: as that user, with a
+ * search_path of his.  Nothing of it counts as ours.
+ */
+void
+svc_sql_begin_theirs(SqlScope *scope, Oid user, const char *search_path)
+{
+	svc_sql_begin(scope, InvalidOid);
+	set_in_scope("search_path", search_path);
+	set_in_scope(SVC_EXTENSION ".acting_as", "0");
+	SetUserIdAndSecContext(user, scope->saved_context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+/*
  * Do the statements that run now come from a scope, as the user that it
  * switched to?  Not so for what they call as somebody else.
  */
@@ -159,6 +173,21 @@ svc_sql_end(SqlScope *scope)
 		elog(ERROR, "SPI_finish failed");
 	AtEOXact_GUC(true, scope->guc_level);
 	SetUserIdAndSecContext(scope->saved_user, scope->saved_context);
+}
+
+/*
+ * Go on in the memory of whoever began the scope, for results that outlive it;
+ * returns the context to switch back to.  After each statement the scope's own
+ * memory is the current one.
+ */
+MemoryContext
+svc_sql_keep(void)
+{
+	void	   *chunk = SPI_palloc(1);
+	MemoryContext outside = GetMemoryChunkContext(chunk);
+
+	pfree(chunk);
+	return MemoryContextSwitchTo(outside);
 }
 
 /*
@@ -296,24 +325,98 @@ sql_datum(Datum value, Oid type)
 	return (SqlArg) {type, value, false};
 }
 
+/* SQL NULL of a type. */
+SqlArg
+sql_null(Oid type)
+{
+	return (SqlArg) {type, (Datum) 0, true};
+}
+
+/* Parameters as SPI takes them */
+typedef struct SpiArgs
+{
+	Oid		   *types;
+	Datum	   *values;
+	char	   *nulls;
+} SpiArgs;
+
+/* Make them. */
+static SpiArgs
+spi_args(const SqlArg *args, int nargs)
+{
+	SpiArgs		spi;
+
+	spi.types = palloc(sizeof(Oid) * Max(nargs, 1));
+	spi.values = palloc(sizeof(Datum) * Max(nargs, 1));
+	spi.nulls = palloc(Max(nargs, 1));
+	for (int i = 0; i < nargs; i++)
+	{
+		spi.types[i] = args[i].type;
+		spi.values[i] = args[i].value;
+		spi.nulls[i] = args[i].isnull ? 'n' : ' ';
+	}
+	return spi;
+}
+
 /*
  * Run one statement with parameters; returns the number of rows.
  */
 uint64
 svc_sql_run(const char *query, const SqlArg *args, int nargs)
 {
-	Oid		   *types = palloc(sizeof(Oid) * Max(nargs, 1));
-	Datum	   *values = palloc(sizeof(Datum) * Max(nargs, 1));
-	char	   *nulls = palloc(Max(nargs, 1));
+	SpiArgs		spi = spi_args(args, nargs);
+	int			result = SPI_execute_with_args(query, nargs, spi.types, spi.values, spi.nulls,
+											   false, 0);
+
+	if (result < 0)
+		elog(ERROR, "%s: %s", SPI_result_code_string(result), query);
+	return SPI_processed;
+}
+
+/* Is what was kept the plan of this statement?  A type has another OID once the extension was made anew. */
+static bool
+is_plan_of(const SqlSaved *saved, const char *query, const Oid *types, int nargs)
+{
+	return saved->plan && saved->nargs == nargs && strcmp(saved->query, query) == 0 &&
+		memcmp(saved->types, types, sizeof(Oid) * nargs) == 0;
+}
+
+/* Plan a statement, and keep that for the session. */
+static void
+save_plan(SqlSaved *saved, const char *query, Oid *types, int nargs)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, nargs, types);
+
+	if (!plan)
+		elog(ERROR, "%s: %s", SPI_result_code_string(SPI_result), query);
+	if (saved->plan)
+	{
+		SPI_freeplan(saved->plan);
+		pfree(saved->query);
+		pfree(saved->types);
+		saved->plan = NULL;
+	}
+	saved->query = MemoryContextStrdup(TopMemoryContext, query);
+	saved->types = MemoryContextAlloc(TopMemoryContext, sizeof(Oid) * Max(nargs, 1));
+	memcpy(saved->types, types, sizeof(Oid) * nargs);
+	saved->nargs = nargs;
+	SPI_keepplan(plan);
+	saved->plan = plan;
+}
+
+/*
+ * Run one statement with parameters by a plan that is kept: for what runs once
+ * for each of many migrations.  Returns the number of rows.
+ */
+uint64
+svc_sql_run_saved(SqlSaved *saved, const char *query, const SqlArg *args, int nargs)
+{
+	SpiArgs		spi = spi_args(args, nargs);
 	int			result;
 
-	for (int i = 0; i < nargs; i++)
-	{
-		types[i] = args[i].type;
-		values[i] = args[i].value;
-		nulls[i] = args[i].isnull ? 'n' : ' ';
-	}
-	result = SPI_execute_with_args(query, nargs, types, values, nulls, false, 0);
+	if (!is_plan_of(saved, query, spi.types, nargs))
+		save_plan(saved, query, spi.types, nargs);
+	result = SPI_execute_plan(saved->plan, spi.values, spi.nulls, false, 0);
 	if (result < 0)
 		elog(ERROR, "%s: %s", SPI_result_code_string(result), query);
 	return SPI_processed;

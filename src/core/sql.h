@@ -26,14 +26,28 @@ typedef struct SqlArg
 
 extern void SqlInit(void);
 
+/*
+ * A statement that is planned once in a session, not each time that it runs:
+ * a static variable of its function, zero at first
+ */
+typedef struct SqlSaved
+{
+	struct _SPI_plan *plan;
+	char	   *query;
+	int			nargs;
+	Oid		   *types;
+} SqlSaved;
+
 extern void svc_sql_begin(SqlScope *scope, Oid user);
 extern void svc_sql_begin_restricted(SqlScope *scope, Oid user);
+extern void svc_sql_begin_theirs(SqlScope *scope, Oid user, const char *search_path);
 extern bool svc_sql_is_own(void);
 extern void svc_sql_join_by_hash(void);
 extern void svc_sql_join_as_written(void);
 extern void svc_sql_fix_formats(void);
 extern void svc_sql_quietly(void);
 extern void svc_sql_end(SqlScope *scope);
+extern MemoryContext svc_sql_keep(void);
 
 extern int	svc_sql_open(void);
 extern void svc_sql_close(int context);
@@ -49,8 +63,10 @@ extern SqlArg sql_oids(List *oids, Oid array_type);
 extern SqlArg sql_names(List *strings);
 extern SqlArg sql_ints(List *integers);
 extern SqlArg sql_datum(Datum value, Oid type);
+extern SqlArg sql_null(Oid type);
 
 extern uint64 svc_sql_run(const char *query, const SqlArg *args, int nargs);
+extern uint64 svc_sql_run_saved(SqlSaved *saved, const char *query, const SqlArg *args, int nargs);
 extern void svc_sql_do(const char *format, ...) pg_attribute_printf(1, 2);
 extern int	svc_sql_do_each(const char *query, const SqlArg *args, int nargs);
 extern char *svc_sql_value(uint64 row, int column);
@@ -65,6 +81,11 @@ extern List *svc_sql_ints_value(uint64 row, int column);
 #define svc_sql(query, ...) \
 	svc_sql_run(query, (const SqlArg[]){__VA_ARGS__}, \
 				(int) lengthof(((const SqlArg[]){__VA_ARGS__})))
+
+/* The same with a plan that is kept: svc_sql_saved(&saved, "SELECT ... $1", sql_name(x)) */
+#define svc_sql_saved(saved, query, ...) \
+	svc_sql_run_saved(saved, query, (const SqlArg[]){__VA_ARGS__}, \
+					  (int) lengthof(((const SqlArg[]){__VA_ARGS__})))
 
 extern void svc_sql_append(FunctionCallInfo fcinfo, const char *query, const SqlArg *args,
 						   int nargs);

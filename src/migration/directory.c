@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "catalog/pg_authid.h"
+#include "core/args.h"
 #include "migration/input.h"
 #include "storage/fd.h"
 #include "utils/acl.h"
@@ -330,9 +331,9 @@ check_may_read(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to read a directory of the server"),
-				 errdetail("Only roles with privileges of role \"%s\" read files of the server.",
+				 errdetail("Role \"%s\" has no privileges of role \"%s\".", svc_role_name(GetUserId()),
 						   "pg_read_server_files"),
-				 errhint("Hand the files over with files => ...")));
+				 errhint("Ask a superuser to grant it, or hand the files over with files => ...")));
 }
 
 /* The part of an absolute name that is inside another directory, or NULL. */

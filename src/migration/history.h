@@ -16,6 +16,8 @@ typedef struct History
 	MigrationSource *source;
 	List	   *files;			/* MigrationFile */
 	List	   *applied;		/* AppliedMigration, in order */
+	List	   *unfinished;		/* PastAttempt: began in several transactions, and not at its end */
+	int64	   *newest;			/* key of the newest row of the tool's table; -1: none */
 } History;
 
 /* What may be said when asking for something to be run */
@@ -39,7 +41,17 @@ typedef struct Attempt
 	int			done;			/* of them that are done: where to go on */
 	char	   *done_hash;		/* of their texts */
 	int64		tool_key;		/* the row in the tool's table; 0: none */
+	bool		interrupted;	/* an unfinished one: nobody knows how its last statement ended */
 } Attempt;
+
+/* A row of svc.migration_history that counts: neither rolled back nor abandoned */
+typedef struct PastAttempt
+{
+	Attempt		attempt;		/* file: not known */
+	AppliedMigration *applied;	/* the same as a tool would keep it */
+	bool		unfinished;
+	bool		in_tool;		/* the tool's table has its row */
+} PastAttempt;
 
 /*
  * All that read or write are called in a transaction, outside of any scope, and
@@ -50,6 +62,12 @@ typedef struct Attempt
 
 /* Read; take_over: first write into ours what an adopted tool has done meanwhile */
 extern History *history_read(const char *service, bool take_over);
+
+/* All rows of ours that count, as PastAttempt; inside a scope of the extension's owner */
+extern List *history_past(const char *service);
+
+/* The live row of a version: the last one that was not deleted; NULL: there is none */
+extern AppliedMigration *history_live(const History *history, const MigrationFile *file);
 
 /* States of all, in the order of svc.migrations() */
 extern List *history_infos(const History *history, const MigrateOptions *options);

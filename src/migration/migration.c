@@ -5,6 +5,7 @@
 
 #include "migration/catalog.h"
 #include "migration/input.h"
+#include "migration/migrate.h"
 #include "migration/migration.h"
 #include "migration/store.h"
 
@@ -83,6 +84,7 @@ void
 MigrationInit(void)
 {
 	InputInit();
+	MigrateInit();
 	StoredMigrationsInit();
 	MigrationCatalogInit();
 }

@@ -18,6 +18,7 @@
 #include "migration/checksum.h"
 #include "migration/goose_parser.h"
 #include "migration/placeholder.h"
+#include "migration/position.h"
 #include "migration/script.h"
 #include "migration/statement.h"
 #include "migration/utf8.h"
@@ -25,21 +26,13 @@
 #define BREAKPOINT "--> statement-breakpoint"
 #define ROLLBACK_COMMENT "rollback:"
 
-/* A place in the file, counted */
-typedef struct FilePlace
-{
-	Size		offset;
-	int			line;
-	int			column;
-} FilePlace;
-
 struct Script
 {
 	MigrationFormat format;
 	const MigrationFile *file;
 	const char *text;			/* the file */
 	Size		length;
-	FilePlace	place;			/* counted up to here */
+	Position	position;		/* where the last statement or piece begins in it */
 	List	   *variables;
 
 	const char *body;			/* what is cut into pieces: the file, or what was made of it */
@@ -99,7 +92,7 @@ script_open(MigrationFormat format, const MigrationFile *file, MigrationDirectio
 	script->file = file;
 	script->text = script->body = text;
 	script->length = script->body_length = length;
-	script->place = (FilePlace) {0, 1, 1};
+	script->position = position_begin(text, length);
 	script->variables = variables;
 	script->cxt = CurrentMemoryContext;
 	if (format == FORMAT_GOOSE)
@@ -203,33 +196,19 @@ file_offset(const Script *script, Size offset)
 }
 
 /*
- * Count lines and columns (in characters) up to a place in the file, from the
- * last place that was kept.  Only beginnings of statements are kept, which come
- * in order: places of warnings lie behind them.
+ * A place in the file.  The script's own position stays where the last statement
+ * begins: warnings for places after that come before the next one is asked for.
  */
 static void
-count_place(Script *script, Size offset, bool keep, int *line, int *column)
+place_of(const Script *script, Size offset, int *line, int *column)
 {
-	FilePlace	place = script->place;
-	const char *end = script->text + offset;
-	const char *at;
-	const char *line_end;
+	Position	position = script->position;
 
-	if (offset < place.offset)
-		place = (FilePlace) {0, 1, 1};
-	at = script->text + place.offset;
-	while ((line_end = memchr(at, '\n', end - at)))
-	{
-		at = line_end + 1;
-		place.line++;
-		place.column = 1;
-	}
-	place.column += pg_mbstrlen_with_len(at, end - at);
-	place.offset = offset;
-	*line = place.line;
-	*column = place.column;
-	if (keep)
-		script->place = place;
+	if (offset < position.offset)
+		position = position_begin(script->text, script->length);
+	position_advance(&position, offset);
+	*line = position.line;
+	*column = position.column;
 }
 
 /* Add the place of an error, or of a warning, to its context. */
@@ -240,8 +219,7 @@ error_context(void *arg)
 	int			line;
 	int			column;
 
-	count_place(script, file_offset(script, split_error_offset(script->splitter)),
-				false, &line, &column);
+	place_of(script, file_offset(script, split_error_offset(script->splitter)), &line, &column);
 	errcontext("line %d, column %d of migration \"%s\"", line, column, script->file->script);
 }
 
@@ -306,8 +284,8 @@ script_next(Script *script, ScriptStatement *statement)
 	statement->raw = split.raw;
 	statement->copy_data = split.has_copy_data ? script->piece + split.copy_start : NULL;
 	statement->copy_length = split.has_copy_data ? split.copy_length : 0;
-	count_place(script, file_offset(script, split.start), true, &statement->line,
-				&statement->column);
+	position_advance(&script->position, file_offset(script, split.start));
+	script_place(script, statement, 0, &statement->line, &statement->column);
 	return true;
 }
 
@@ -345,7 +323,7 @@ script_place(Script *script, const ScriptStatement *statement, int offset, int *
 {
 	Size		in_piece = statement->text - script->piece + offset;
 
-	count_place(script, file_offset(script, in_piece), false, line, column);
+	place_of(script, file_offset(script, in_piece), line, column);
 }
 
 /* May an error say no more than that PostgreSQL cannot read a text? */
@@ -427,11 +405,10 @@ script_pieces(MigrationFormat format, const MigrationFile *file, MigrationDirect
 	while (next_piece(script))
 	{
 		ScriptPiece *piece = palloc0(sizeof(ScriptPiece));
-		int			column;
 
+		position_advance(&script->position, file_offset(script, leading_space(script)));
+		piece->line = script->position.line;
 		piece->number = script->pieces;
-		count_place(script, file_offset(script, leading_space(script)), true, &piece->line,
-					&column);
 		piece->text = pnstrdup(script->piece, script->piece_length);
 		piece->length = script->piece_length;
 		examine_piece(script, piece);

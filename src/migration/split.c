@@ -18,6 +18,7 @@
 
 #include "common/keywords.h"
 #include "mb/pg_wchar.h"
+#include "migration/position.h"
 #include "migration/split.h"
 #include "migration/statement.h"
 #include "parser/parser.h"
@@ -60,14 +61,6 @@ static const struct
 	{"procedure", KW_PROCEDURE}
 };
 
-/* A place, counted */
-typedef struct Place
-{
-	Size		offset;
-	int			line;
-	int			column;
-} Place;
-
 struct Splitter
 {
 	const char *text;
@@ -89,7 +82,6 @@ struct Splitter
 
 	MemoryContext statement_cxt;
 	Size		statement_start;	/* of the last one */
-	Place		counted;		/* a place not after it, up to which lines are counted */
 };
 
 /* Why the lexer stopped */
@@ -132,10 +124,7 @@ split_begin(const char *text, Size length)
 	s->text = text;
 	s->length = length;
 	s->conforming = standard_conforming_strings;
-	if (GetDatabaseEncoding() == PG_UTF8 && length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-		s->first = 3;
-	s->position = s->first;
-	s->counted = (Place) {s->first, 1, 1};
+	s->position = s->first = byte_order_mark(text, length);
 	s->keyword_codes = MemoryContextAlloc(cxt, ScanKeywords.num_keywords * sizeof(uint16));
 	for (int i = 0; i < ScanKeywords.num_keywords; i++)
 		s->keyword_codes[i] = KW_OTHER;
@@ -180,45 +169,6 @@ Size
 split_error_offset(const Splitter *s)
 {
 	return s->error_offset;
-}
-
-/* Count lines and columns from a place on. */
-static void
-count_to(const Splitter *s, Place *place, Size offset)
-{
-	while (place->offset < offset)
-	{
-		const char *p = s->text + place->offset;
-		bool		last = place->offset + 1 == s->length;
-
-		place->column++;
-		if (*p == '\n' || (*p == '\r' && (last || p[1] != '\n')))
-		{
-			place->line++;
-			place->column = 1;
-		}
-		place->offset += IS_HIGHBIT_SET(*p) ? pg_encoding_mblen(GetDatabaseEncoding(), p) : 1;
-	}
-}
-
-/*
- * The place of an offset.  Counting goes on where it came to, unless that lies
- * after the offset; it never goes beyond the last statement's start, since its
- * errors and warnings may be asked for before that is.
- */
-void
-split_line_column(Splitter *s, Size offset, int *line, int *column)
-{
-	Place		place;
-
-	Assert(offset <= s->length);
-	if (offset < s->counted.offset)
-		s->counted = (Place) {s->first, 1, 1};
-	count_to(s, &s->counted, Min(offset, s->statement_start));
-	place = s->counted;
-	count_to(s, &place, offset);
-	*line = place.line;
-	*column = place.column;
 }
 
 /*
@@ -366,21 +316,19 @@ line_end(const Splitter *s, Size offset)
 
 /* The end of a comment that begins at a place, nested ones in it; the place itself: it has none. */
 static Size
-skip_block_comment(const Splitter *s, Size offset)
+skip_block_comment(const char *text, Size offset, Size end)
 {
-	const char *p = s->text + offset;
-	const char *end = s->text + s->length;
 	int			depth = 0;
 
-	while (end - p >= 2)
+	for (Size i = offset; i + 1 < end;)
 	{
-		bool		opens = p[0] == '/' && p[1] == '*';
-		bool		closes = p[0] == '*' && p[1] == '/';
+		bool		opens = text[i] == '/' && text[i + 1] == '*';
+		bool		closes = text[i] == '*' && text[i + 1] == '/';
 
 		depth += opens - closes;
-		p += opens || closes ? 2 : 1;
+		i += opens || closes ? 2 : 1;
 		if (closes && depth == 0)
-			return p - s->text;
+			return i;
 	}
 	return offset;
 }
@@ -390,21 +338,20 @@ skip_block_comment(const Splitter *s, Size offset)
  * What this does not know, the lexer does.
  */
 static Size
-skip_blanks(const Splitter *s, Size offset)
+skip_blanks(const char *text, Size offset, Size end)
 {
-	while (offset < s->length)
+	while (offset < end)
 	{
-		const char *p = s->text + offset;
-		char		next = offset + 1 < s->length ? p[1] : '\0';
+		char		next = offset + 1 < end ? text[offset + 1] : '\0';
 		Size		from = offset;
 
-		if (strchr(" \t\n\r\f", *p))
+		if (strchr(" \t\n\r\f", text[offset]))
 			offset++;
-		else if (*p == '-' && next == '-')
-			while (offset < s->length && s->text[offset] != '\n' && s->text[offset] != '\r')
+		else if (text[offset] == '-' && next == '-')
+			while (offset < end && text[offset] != '\n' && text[offset] != '\r')
 				offset++;
-		else if (*p == '/' && next == '*')
-			offset = skip_block_comment(s, offset);
+		else if (text[offset] == '/' && next == '*')
+			offset = skip_block_comment(text, offset, end);
 		if (offset == from)
 			break;
 	}
@@ -417,7 +364,7 @@ widen_window(Splitter *s)
 {
 	Size		size = split_window_size;
 
-	s->position = skip_blanks(s, s->position);
+	s->position = skip_blanks(s->text, s->position, s->length);
 	if (s->scanner && s->window_start == s->position)
 		size = 2 * (s->window_end - s->window_start);
 	open_window(s, s->position, size);
@@ -454,7 +401,7 @@ pass_psql_line(Splitter *s, const Scan *scan)
 	int			length = pg_mbcliplen(s->text + start, Min(s->length - start, MAX_QUOTED), MAX_QUOTED);
 	char	   *name = pnstrdup(s->text + start, length);
 
-	name[strcspn(name, " \t\r\n")] = '\0';
+	name[strcspn(name, " \t\r\n;")] = '\0';
 	if (scan->tokens > 0 || (strcmp(name, "restrict") != 0 && strcmp(name, "unrestrict") != 0))
 	{
 		s->error_offset = scan->end;
@@ -555,9 +502,8 @@ copy_data_start(Splitter *s, Size offset)
 {
 	Size		end = line_end(s, offset);
 
-	while (offset < end && strchr(" \t\r\f", s->text[offset]))
-		offset++;
-	if (offset < end && !(end - offset >= 2 && strncmp(s->text + offset, "--", 2) == 0))
+	offset = skip_blanks(s->text, offset, end);
+	if (offset < end)
 	{
 		s->error_offset = offset;
 		ereport(ERROR,

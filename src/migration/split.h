@@ -45,7 +45,4 @@ extern Size split_window_size;
 /* Go on at a place: one where a statement ended */
 extern void split_seek(Splitter *splitter, Size offset);
 
-/* The line (from 1) and column (in characters, from 1) of a place; cheap when places come in order */
-extern void split_line_column(Splitter *splitter, Size offset, int *line, int *column);
-
 #endif							/* SVC_MIGRATION_SPLIT_H */

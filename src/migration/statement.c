@@ -10,6 +10,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_subscription.h"
+#include "commands/defrem.h"
 #include "migration/statement.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
@@ -67,11 +68,7 @@ option_is_on(List *options, const char *name, bool otherwise)
 		return otherwise;
 	if (option->arg == NULL)
 		return true;
-	if (IsA(option->arg, Integer))
-		return intVal(option->arg) != 0;
-	if (IsA(option->arg, String) && parse_bool(strVal(option->arg), &value))
-		return value;
-	return otherwise;
+	return parse_bool(defGetString(option), &value) ? value : otherwise;
 }
 
 /*

@@ -103,6 +103,13 @@ typedef struct Batch
 /* svc_ownership.migration_text */
 static bool keep_text = true;
 
+/* Are the texts of files kept? */
+bool
+store_keeps_text(void)
+{
+	return keep_text;
+}
+
 /* A column of a row as text, or NULL. */
 static char *
 text_of(const Datum *values, const bool *nulls, int column)

@@ -32,6 +32,9 @@ extern int	store_set(const char *service, const MigrationSet *set);
 /* The text of a file in the database's encoding, terminated; NULL: it was not kept */
 extern char *store_content(const char *service, const char *script, Size *length);
 
+/* svc_ownership.migration_text */
+extern bool store_keeps_text(void);
+
 extern void StoredMigrationsInit(void);
 
 #endif							/* SVC_MIGRATION_STORE_H */

@@ -33,6 +33,14 @@ typedef struct ReceivedJob
 extern dsm_segment *job_write(const RunnerJob *job, shm_mq **queue);
 extern ReceivedJob *job_read(dsm_segment *segment);
 
-extern RunnerEntry runner_find_entry(const char *name);
+/* A function that runners call by name: one of the two */
+typedef struct RunnerFunction
+{
+	const char *name;
+	RunnerEntry entry;
+	RunnerSession session;
+} RunnerFunction;
+
+extern const RunnerFunction *runner_find_function(const char *name);
 
 #endif							/* SVC_RUNNER_JOB_H */

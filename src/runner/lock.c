@@ -50,13 +50,58 @@ runner_lock(const char *name)
 	AcceptInvalidationMessages();
 }
 
-/* One runner at a time, until the process ends. */
+/*
+ * The same without waiting: false when somebody else has it, or a runner is at
+ * work that nobody waits for any more.  session: until runner_unlock; else until
+ * the transaction ends.
+ */
+bool
+runner_try_lock(const char *name, bool session)
+{
+	LOCKTAG		caller = tag_of(name, HOLDER_CALLER);
+	LOCKTAG		runner = tag_of(name, HOLDER_RUNNER);
+
+	if (LockAcquire(&caller, ExclusiveLock, session, true) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	if (LockAcquire(&runner, ExclusiveLock, session, true) == LOCKACQUIRE_NOT_AVAIL)
+	{
+		(void) LockRelease(&caller, ExclusiveLock, session);
+		return false;
+	}
+	(void) LockRelease(&runner, ExclusiveLock, session);
+	AcceptInvalidationMessages();
+	return true;
+}
+
+/* Give back what runner_try_lock took. */
+void
+runner_unlock(const char *name)
+{
+	LOCKTAG		caller = tag_of(name, HOLDER_CALLER);
+
+	(void) LockRelease(&caller, ExclusiveLock, true);
+}
+
+/*
+ * One runner at a time, until the process ends.  Inside a transaction: its own
+ * lock once more, where something may have released it.
+ */
 void
 runner_lock_self(const char *name)
 {
 	LOCKTAG		runner = tag_of(name, HOLDER_RUNNER);
 
-	StartTransactionCommand();
 	(void) LockAcquire(&runner, ExclusiveLock, true, false);
-	CommitTransactionCommand();
+}
+
+/*
+ * A runner's own lock until the transaction ends, besides that of the session:
+ * statements of others can release that one (pg_advisory_unlock_all).
+ */
+void
+runner_lock_guard(const char *name)
+{
+	LOCKTAG		runner = tag_of(name, HOLDER_RUNNER);
+
+	(void) LockAcquire(&runner, ExclusiveLock, false, false);
 }

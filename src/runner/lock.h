@@ -5,6 +5,9 @@
 #define SVC_RUNNER_LOCK_H
 
 extern void runner_lock(const char *name);
+extern bool runner_try_lock(const char *name, bool session);
+extern void runner_unlock(const char *name);
 extern void runner_lock_self(const char *name);
+extern void runner_lock_guard(const char *name);
 
 #endif							/* SVC_RUNNER_LOCK_H */

@@ -40,7 +40,7 @@
 /* what a value takes besides its characters, about */
 #define VALUE_SIZE 16
 
-#define MAX_ENTRIES 32
+#define MAX_FUNCTIONS 32
 
 /* how long a runner may take to stop, in milliseconds, before it is told to end */
 #define STOP_PATIENCE 5000
@@ -48,12 +48,8 @@
 /* svc_ownership.worker_wait, in milliseconds */
 static int	worker_wait;
 
-static struct
-{
-	const char *name;
-	RunnerEntry function;
-}			entries[MAX_ENTRIES];
-static int	n_entries = 0;
+static RunnerFunction functions[MAX_FUNCTIONS];
+static int	n_functions = 0;
 
 /* A runner at work, as its caller sees it */
 typedef struct Run
@@ -66,6 +62,8 @@ typedef struct Run
 	int			n_rows;
 	Size		size;			/* of all rows */
 	bool		done;			/* it said that it is */
+	bool		catch;			/* errors are kept, not raised */
+	ErrorData  *error;			/* the one that was */
 } Run;
 
 /* The settings of runners. */
@@ -78,23 +76,36 @@ RunnerInit(void)
 							NULL, NULL, NULL);
 }
 
+/* Make a function known to runners. */
+static void
+register_function(RunnerFunction function)
+{
+	if (n_functions == MAX_FUNCTIONS)
+		elog(ERROR, "too many functions for runners");
+	functions[n_functions++] = function;
+}
+
 /* Make a function known to runners; called when the library is loaded. */
 void
 runner_register_entry(const char *name, RunnerEntry function)
 {
-	if (n_entries == MAX_ENTRIES)
-		elog(ERROR, "too many functions for runners");
-	entries[n_entries].name = name;
-	entries[n_entries++].function = function;
+	register_function((RunnerFunction) {name, function, NULL});
+}
+
+/* The same for one that has transactions of its own. */
+void
+runner_register_session(const char *name, RunnerSession function)
+{
+	register_function((RunnerFunction) {name, NULL, function});
 }
 
 /* The registered function of a name. */
-RunnerEntry
-runner_find_entry(const char *name)
+const RunnerFunction *
+runner_find_function(const char *name)
 {
-	for (int i = 0; i < n_entries; i++)
-		if (strcmp(entries[i].name, name) == 0)
-			return entries[i].function;
+	for (int i = 0; i < n_functions; i++)
+		if (strcmp(functions[i].name, name) == 0)
+			return &functions[i];
 	elog(ERROR, "no function \"%s\" for runners", name);
 }
 
@@ -126,7 +137,7 @@ runner_check_top_level(const char *function)
 
 /* Say how to start a runner for a segment. */
 static void
-describe_worker(BackgroundWorker *worker, dsm_segment *segment)
+describe_worker(BackgroundWorker *worker, dsm_segment *segment, const char *type)
 {
 	memset(worker, 0, sizeof(BackgroundWorker));
 	worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -134,21 +145,21 @@ describe_worker(BackgroundWorker *worker, dsm_segment *segment)
 	worker->bgw_restart_time = BGW_NEVER_RESTART;
 	strlcpy(worker->bgw_library_name, SVC_EXTENSION, sizeof(worker->bgw_library_name));
 	strlcpy(worker->bgw_function_name, "svc_runner_main", BGW_MAXLEN);
-	strlcpy(worker->bgw_name, SVC_EXTENSION " runner", BGW_MAXLEN);
-	strlcpy(worker->bgw_type, SVC_EXTENSION " runner", BGW_MAXLEN);
+	strlcpy(worker->bgw_name, type ? type : SVC_EXTENSION " runner", BGW_MAXLEN);
+	strlcpy(worker->bgw_type, worker->bgw_name, BGW_MAXLEN);
 	worker->bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment));
 	worker->bgw_notify_pid = MyProcPid;
 }
 
 /* Start a runner; wait for a free slot if there is none. */
 static BackgroundWorkerHandle *
-start(dsm_segment *segment)
+start(dsm_segment *segment, const char *type)
 {
 	BackgroundWorker worker;
 	BackgroundWorkerHandle *handle;
 	TimestampTz since = GetCurrentTimestamp();
 
-	describe_worker(&worker, segment);
+	describe_worker(&worker, segment, type);
 	while (!RegisterDynamicBackgroundWorker(&worker, &handle))
 	{
 		if (TimestampDifferenceExceeds(since, GetCurrentTimestamp(), worker_wait))
@@ -273,6 +284,22 @@ make_all_valid(StringInfo message)
 		make_valid(message->data + at);
 }
 
+/* The error that the runner raised, as one of ours. */
+static ErrorData *
+read_error(const Run *run, StringInfo message)
+{
+	ErrorData  *error = palloc0(sizeof(ErrorData));
+
+	make_all_valid(message);
+	pq_parse_errornotice(message, error);
+	error->elevel = Min(error->elevel, ERROR);
+	if (error->elevel == ERROR)
+		error->context = error->context ? psprintf("%s\n%s", error->context, place(run)) : place(run);
+	/* the place is one in the runner's statement */
+	error->cursorpos = 0;
+	return error;
+}
+
 /*
  * Raise what the runner raised: a notice, or an error, as our own.  There may be
  * many notices, so nothing of them stays in memory.
@@ -283,18 +310,18 @@ relay(Run *run, StringInfo message)
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership message",
 											  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	ErrorData	error;
+	ErrorData  *error = read_error(run, message);
 
-	make_all_valid(message);
-	pq_parse_errornotice(message, &error);
-	error.elevel = Min(error.elevel, ERROR);
-	if (error.elevel == ERROR)
-		error.context = error.context ? psprintf("%s\n%s", error.context, place(run)) : place(run);
-	/* the place is one in the runner's statement */
-	error.cursorpos = 0;
-	ThrowErrorData(&error);
+	if (error->elevel < ERROR || !run->catch)
+	{
+		ThrowErrorData(error);
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(cxt);
+		return;
+	}
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(cxt);
+	run->error = error;
+	run->done = true;
 }
 
 /* Take one message of the runner's. */
@@ -333,6 +360,24 @@ take_message(Run *run, char *data, Size length)
 	pfree(message.data);
 }
 
+/* The runner has ended without a word. */
+static void
+report_end(Run *run)
+{
+	ErrorData  *error = palloc0(sizeof(ErrorData));
+
+	error->elevel = ERROR;
+	error->sqlerrcode = ERRCODE_OPERATOR_INTERVENTION;
+	error->message = "the background worker ended before its work was done";
+	error->hint = "The server's log says why.";
+	error->context = place(run);
+	error->assoc_context = CurrentMemoryContext;
+	if (!run->catch)
+		ThrowErrorData(error);
+	run->error = error;
+	run->done = true;
+}
+
 /* Take messages until the runner says that it is done, or is gone. */
 static void
 take_all(Run *run)
@@ -346,11 +391,7 @@ take_all(Run *run)
 		if (result == SHM_MQ_SUCCESS)
 			take_message(run, data, length);
 		else if (result == SHM_MQ_DETACHED)
-			ereport(ERROR,
-					(errcode(ERRCODE_OPERATOR_INTERVENTION),
-					 errmsg("the background worker ended before its work was done"),
-					 errcontext("%s", run->job->what),
-					 errhint("The server's log says why.")));
+			report_end(run);
 		else
 			svc_wait(1000);
 	}
@@ -384,31 +425,52 @@ stop(BackgroundWorkerHandle *handle)
 	RESUME_INTERRUPTS();
 }
 
-/* Let a runner do a job; returns a RunnerResult a statement. */
-List *
-runner_results(const RunnerJob *job)
+/* Let a runner do a job. */
+static void
+run_job(Run *run)
 {
-	Run			run = {.job = job};
+	const RunnerJob *job = run->job;
 	shm_mq	   *queue;
 	dsm_segment *segment;
 
 	PreventCommandDuringRecovery(job->what);
 	segment = job_write(job, &queue);
-	run.handle = start(segment);
-	run.queue = shm_mq_attach(queue, segment, run.handle);
+	run->handle = start(segment, job->type);
+	run->queue = shm_mq_attach(queue, segment, run->handle);
 	PG_TRY();
 	{
-		take_all(&run);
-		(void) WaitForBackgroundWorkerShutdown(run.handle);
+		take_all(run);
+		(void) WaitForBackgroundWorkerShutdown(run->handle);
 	}
 	PG_CATCH();
 	{
-		stop(run.handle);
+		stop(run->handle);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	dsm_detach(segment);
+}
+
+/* Let a runner do a job; returns a RunnerResult a statement. */
+List *
+runner_results(const RunnerJob *job)
+{
+	Run			run = {.job = job};
+
+	run_job(&run);
 	return run.results;
+}
+
+/* The same; returns the runner's error, or NULL, instead of raising it. */
+ErrorData *
+runner_try(const RunnerJob *job, List **results)
+{
+	Run			run = {.job = job, .catch = true};
+
+	run_job(&run);
+	if (results)
+		*results = run.results;
+	return run.error;
 }
 
 /* The same; returns the rows of the last statement. */

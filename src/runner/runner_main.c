@@ -11,21 +11,24 @@
  */
 #include "core/svc.h"
 
-#include "access/printtup.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
+#include "commands/async.h"
+#include "commands/prepare.h"
+#include "commands/sequence.h"
 #include "libpq/pqformat.h"
 #include "libpq/pqmq.h"
 #include "mb/pg_wchar.h"
-#include "parser/analyze.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "runner/client.h"
+#include "runner/execute.h"
 #include "runner/job.h"
 #include "runner/lock.h"
 #include "storage/ipc.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
-#include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/backend_status.h"
@@ -34,7 +37,6 @@
 #include "utils/portal.h"
 #include "utils/ps_status.h"
 #include "utils/snapmgr.h"
-#include "utils/timeout.h"
 
 PGDLLEXPORT void svc_runner_main(Datum arg);
 
@@ -61,6 +63,9 @@ static const char *const own_settings[][2] = {
 	{"scram_iterations", "4096"},
 	{"lock_timeout", "30s"}
 };
+
+/* The job, for whoever wants the session as it was */
+static ReceivedJob *received;
 
 /* Set a setting of this session, where this server has it. */
 static void
@@ -105,6 +110,30 @@ set_up(const ReceivedJob *r)
 	set_encoding(r->header.encoding);
 }
 
+/*
+ * Make the session what it was when it began, between two pieces of work.  The
+ * lock of the job stays: all others of the session go while the transaction
+ * holds it, too.
+ */
+void
+runner_reset_session(void)
+{
+	StartTransactionCommand();
+	runner_lock_guard(received->job.lock);
+	PortalHashTableDeleteAll();
+	/* as RESET SESSION AUTHORIZATION and RESET ALL */
+	SetPGVariable("session_authorization", NIL, false);
+	ResetAllOptions();
+	DropAllPreparedStatements();
+	Async_UnlistenAll();
+	ResetTempTableNamespace();
+	ResetSequenceCaches();
+	LockReleaseSession(USER_LOCKMETHOD);
+	runner_lock_self(received->job.lock);
+	CommitTransactionCommand();
+	set_up(received);
+}
+
 /* Refuse what would read from, or write to, a client. */
 static void
 check_no_client(Node *statement)
@@ -121,39 +150,12 @@ check_no_client(Node *statement)
 static void
 run_parsed(RawStmt *raw, const char *text, MemoryContext cxt)
 {
-	bool		snapshot = analyze_requires_snapshot(raw);
-	int16		format = 0;
-	List	   *plans;
-	Portal		portal;
-	DestReceiver *receiver;
 	QueryCompletion completion;
 
 	check_no_client(raw->stmt);
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	CHECK_FOR_INTERRUPTS();
-	if (StatementTimeout > 0)
-		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
-	MemoryContextSwitchTo(cxt);
-	if (snapshot)
-		PushActiveSnapshot(GetTransactionSnapshot());
-	plans = pg_plan_queries(pg_analyze_and_rewrite_fixedparams(raw, text, NULL, 0, NULL),
-							text, CURSOR_OPT_PARALLEL_OK, NULL);
-	if (snapshot)
-		PopActiveSnapshot();
-
-	portal = CreatePortal("", true, true);
-	portal->visible = false;
-	PortalDefineQuery(portal, NULL, text, CreateCommandTag(raw->stmt), plans, NULL);
-	PortalStart(portal, NULL, 0, InvalidSnapshot);
-	PortalSetResultFormat(portal, 1, &format);
-	receiver = CreateDestReceiver(DestRemote);
-	SetRemoteDestReceiverParams(receiver, portal);
-	(void) svc_portal_run(portal, receiver, &completion);
-	receiver->rDestroy(receiver);
-	PortalDrop(portal, false);
-	disable_timeout(STATEMENT_TIMEOUT, false);
-	CommitTransactionCommand();
+	runner_begin_statement(text);
+	runner_execute(raw, text, cxt, DestRemote, &completion);
+	runner_end_statement();
 	MemoryContextSwitchTo(cxt);
 	EndCommand(&completion, DestRemote, false);
 }
@@ -168,8 +170,6 @@ run_text(const char *text, int encoding)
 	ListCell   *cell;
 
 	text = pg_client_to_server(text, strlen(text));
-	debug_query_string = text;
-	pgstat_report_activity(STATE_RUNNING, text);
 	foreach(cell, pg_parse_query(text))
 	{
 		run_parsed(lfirst_node(RawStmt, cell), text, cxt);
@@ -200,29 +200,54 @@ send_row(List *row)
 }
 
 /* Call a function of ours in one transaction. */
-static void
-call_entry(const RunnerJob *job)
+static List *
+call_entry(RunnerEntry function, List *items)
 {
-	RunnerEntry function = runner_find_entry(job->entry);
-	QueryCompletion completion;
-	List	   *items = NIL;
+	List	   *converted = NIL;
 	List	   *rows;
 	ListCell   *cell;
 
-	debug_query_string = job->what;
-	pgstat_report_activity(STATE_RUNNING, job->what);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	foreach(cell, job->items)
-		items = lappend(items, lfirst(cell) ?
-						pg_client_to_server(lfirst(cell), strlen(lfirst(cell))) : NULL);
-	rows = function(items);
+	foreach(cell, items)
+		converted = lappend(converted, lfirst(cell) ?
+							pg_client_to_server(lfirst(cell), strlen(lfirst(cell))) : NULL);
+	rows = function(converted);
 	foreach(cell, rows)
 		send_row(lfirst(cell));
-	SetQueryCompletion(&completion, CMDTAG_SELECT, list_length(rows));
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	return rows;
+}
+
+/* Call a function of ours that has transactions of its own. */
+static List *
+call_session(RunnerSession function, List *items)
+{
+	List	   *rows = function(items);
+	ListCell   *cell;
+
+	foreach(cell, rows)
+		send_row(lfirst(cell));
+	return rows;
+}
+
+/* Call the function that a job names. */
+static void
+call_function(const RunnerJob *job)
+{
+	const RunnerFunction *function = runner_find_function(job->entry);
+	QueryCompletion completion;
+	int			n;
+
+	debug_query_string = job->what;
+	pgstat_report_activity(STATE_RUNNING, job->what);
+	if (function->entry)
+		n = list_length(call_entry(function->entry, job->items));
+	else
+		n = list_length(call_session(function->session, job->items));
+	SetQueryCompletion(&completion, CMDTAG_SELECT, n);
 	EndCommand(&completion, DestRemote, false);
 }
 
@@ -233,7 +258,9 @@ call_entry(const RunnerJob *job)
 static void
 take_lock(const char *name, shm_mq_handle *queue)
 {
+	StartTransactionCommand();
 	runner_lock_self(name);
+	CommitTransactionCommand();
 	if (shm_mq_wait_for_attach(queue) == SHM_MQ_DETACHED)
 		proc_exit(0);
 }
@@ -248,7 +275,7 @@ work(const ReceivedJob *r, shm_mq_handle *queue)
 	if (job->lock)
 		take_lock(job->lock, queue);
 	if (job->entry)
-		call_entry(job);
+		call_function(job);
 	else
 		foreach(cell, job->items)
 			run_text(lfirst(cell), r->header.encoding);
@@ -267,7 +294,6 @@ void
 svc_runner_main(Datum arg)
 {
 	dsm_segment *segment;
-	ReceivedJob *r;
 	shm_mq_handle *queue;
 
 	pqsignal(SIGTERM, die);
@@ -279,18 +305,18 @@ svc_runner_main(Datum arg)
 	/* the caller is gone already */
 	if (!segment)
 		proc_exit(0);
-	r = job_read(segment);
-	shm_mq_set_sender(r->queue, MyProc);
-	queue = shm_mq_attach(r->queue, segment, NULL);
+	received = job_read(segment);
+	shm_mq_set_sender(received->queue, MyProc);
+	queue = shm_mq_attach(received->queue, segment, NULL);
 	pq_redirect_to_shm_mq(segment, queue);
 
 	/* without a role it is the bootstrap superuser, also one that may not log in */
-	BackgroundWorkerInitializeConnectionByOid(r->job.database, r->job.role,
+	BackgroundWorkerInitializeConnectionByOid(received->job.database, received->job.role,
 											  SVC_BYPASS_ROLE_LOGIN |
-											  (r->job.any_database ? BGWORKER_BYPASS_ALLOWCONN : 0));
-	set_up(r);
+											  (received->job.any_database ? BGWORKER_BYPASS_ALLOWCONN : 0));
+	set_up(received);
 	client_make();
-	work(r, queue);
+	work(received, queue);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	pgstat_report_stat(true);
 	pq_putemptymessage('Z');

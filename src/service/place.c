@@ -45,6 +45,24 @@ has_line(ArrayType *lines, const char *line)
 	return false;
 }
 
+/* The service that a line of an array of settings names, or NULL. */
+static char *
+service_in_lines(ArrayType *lines)
+{
+	Datum	   *elements;
+	int			n;
+
+	deconstruct_array(lines, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *line = TextDatumGetCString(elements[i]);
+
+		if (strncmp(line, SETTING "=", strlen(SETTING "=")) == 0)
+			return line + strlen(SETTING "=");
+	}
+	return NULL;
+}
+
 /* The databases that say they are a service's; of one of them, or of all. */
 static List *
 find_places(const char *service, Oid database)
@@ -145,6 +163,67 @@ tell_owner(List *items)
 	(void) svc_extension_owner();
 	service = service_lookup(linitial(items), false);
 	return list_make1(list_make1(psprintf("%u", service->owner)));
+}
+
+/* Remember a service and where it lives. */
+static List *
+add_place(List *places, char *name, Oid database)
+{
+	PlacedService *place = palloc(sizeof(PlacedService));
+
+	place->name = name;
+	place->database = database;
+	return lappend(places, place);
+}
+
+/* All services of this database, and those of others that say whose they are. */
+List *
+place_services(void)
+{
+	List	   *places = NIL;
+	Relation	rel = table_open(DbRoleSettingRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+	ListCell   *cell;
+
+	foreach(cell, service_list())
+		places = add_place(places, ((Service *) lfirst(cell))->name, MyDatabaseId);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_db_role_setting form = (Form_pg_db_role_setting) GETSTRUCT(tuple);
+		bool		isnull;
+		Datum		lines = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig,
+										 RelationGetDescr(rel), &isnull);
+		char	   *name = isnull ? NULL : service_in_lines(DatumGetArrayTypeP(lines));
+
+		if (name && !OidIsValid(form->setrole) && OidIsValid(form->setdatabase) &&
+			form->setdatabase != MyDatabaseId)
+			places = add_place(places, pstrdup(name), form->setdatabase);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return places;
+}
+
+/* The owner role of a service of the cluster; returns the error if it cannot be asked. */
+ErrorData *
+place_owner(const PlacedService *place, Oid *owner)
+{
+	RunnerJob	job = {.what = "looking for the service's owner role", .entry = "service_owner"};
+	ErrorData  *error;
+	List	   *results = NIL;
+
+	if (place->database == MyDatabaseId)
+	{
+		*owner = service_lookup(place->name, false)->owner;
+		return NULL;
+	}
+	job.database = place->database;
+	job.items = list_make1(place->name);
+	error = runner_try(&job, &results);
+	if (!error)
+		*owner = strtoul(linitial(linitial(((RunnerResult *) llast(results))->rows)), NULL, 10);
+	return error;
 }
 
 /* The database that a service lives in, and its owner role. */

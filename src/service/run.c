@@ -12,6 +12,7 @@
 #include "runner/runner.h"
 #include "service/place.h"
 #include "service/role.h"
+#include "service/run.h"
 #include "service/service.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -92,11 +93,10 @@ results_to_jsonb(List *results)
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
 }
 
-/* Refuse callers who could not become the owner role, and owner roles that nothing limits. */
-static void
-check_may_run(const char *service, Oid owner)
+/* Refuse callers who could not become the owner role. */
+void
+run_check_owner(const char *service, Oid owner)
 {
-	role_check_limited(owner);
 	if (!svc_acts_for_role(GetUserId(), owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -105,15 +105,15 @@ check_may_run(const char *service, Oid owner)
 						 svc_role_name(owner))));
 }
 
-/* Refuse to go on inside a transaction that is not ours to end. */
-static void
-check_no_transaction(FunctionCallInfo fcinfo)
+/* Refuse to go on inside a transaction that is not ours to end; under the name that the user called. */
+void
+run_check_no_transaction(FunctionCallInfo fcinfo, const char *procedure)
 {
 	if (!fcinfo->context || !IsA(fcinfo->context, CallContext) ||
 		castNode(CallContext, fcinfo->context)->atomic)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("svc.run cannot be called inside a transaction block or a function"),
+				 errmsg("%s cannot be called inside a transaction block or a function", procedure),
 				 errdetail("The statements run in a session of their own, and are not undone with the caller's transaction."),
 				 errhint("CALL it by itself.")));
 }
@@ -161,13 +161,14 @@ svc_run(PG_FUNCTION_ARGS)
 	Datum		result;
 
 	svc_check_writable("svc.run()");
-	check_no_transaction(fcinfo);
+	run_check_no_transaction(fcinfo, "svc.run");
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	job.items = statements_arg(fcinfo, 0);
 	service = svc_arg_name(fcinfo, 1, "service");
 	job.database = service_place(service, &job.role);
-	check_may_run(service, job.role);
+	role_check_limited(job.role);
+	run_check_owner(service, job.role);
 	SPI_commit();
 	results = runner_results(&job);
 	MemoryContextSwitchTo(cxt);

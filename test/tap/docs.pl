@@ -400,6 +400,8 @@ ALTER DATABASE docs SET search_path = pg_catalog, public});
 		ok($entries{$name}, "$name has an entry");
 		check_public_relation($entries{$name}, $name, $columns);
 	}
+	$known{ $_->[0] } = 1 foreach rows_of(q{
+SELECT 'svc.' || t.typname FROM members m JOIN pg_type t ON t.oid = m.objid AND m.classid = 'pg_type'::regclass});
 	check_settings(\%entries, \%known);
 	foreach my $name (sort keys %entries, keys %internal)
 	{

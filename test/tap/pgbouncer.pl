@@ -16,8 +16,7 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-my ($program) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin';
-skip_all_tests('pgbouncer', 'PgBouncer is not installed') unless $program;
+my $program = pgbouncer();
 
 my $checks = 159;
 my $shop = "$FindBin::RealBin/../../examples/shop";
@@ -37,49 +36,17 @@ add_password('*', $admin, 'of the administrator');
 my $home = PostgreSQL::Test::Utils::tempdir_short();
 my $pooler;
 
-# Starts PgBouncer with the given lines for who is who, in place of the one that runs
-sub start_pooler
+# Starts it with the given lines for who is who, in place of the one that runs
+sub restart_pooler
 {
 	my ($authentication) = @_;
 
-	stop_pooler();
-	open my $config, '>', "$home/pgbouncer.ini" or die;
-	print $config <<"INI";
-[databases]
-* = host=@{[ $node->host ]} port=@{[ $node->port ]}
-[pgbouncer]
-unix_socket_dir = $home
-listen_port = 6432
-logfile = $home/log
-pool_mode = transaction
-default_pool_size = 2
-max_client_conn = 100
-server_round_robin = 1
-auth_type = scram-sha-256
-$authentication
-INI
-	close $config;
-	# Under sanitizers the servers are tested, not this
-	delete local $ENV{LD_PRELOAD};
-	$pooler = IPC::Run::start([ $program, '-q', "$home/pgbouncer.ini" ], '<', \'', '>', "$home/output", '2>&1');
-	for (1 .. 100)
-	{
-		return if -S "$home/.s.PGSQL.6432";
-		select undef, undef, undef, 0.1;
-	}
-	die "PgBouncer does not start: " . slurp_file("$home/output") . slurp_file("$home/log");
+	stop_pooler($pooler);
+	$pooler = start_pooler($program, $node, $home, 2, $authentication);
+	return;
 }
 
-sub stop_pooler
-{
-	return unless $pooler;
-	$pooler->signal('INT');
-	$pooler->finish;
-	$pooler = undef;
-	unlink "$home/.s.PGSQL.6432";
-}
-
-END { my $status = $?; stop_pooler(); $? = $status }
+END { my $status = $?; stop_pooler($pooler); $? = $status }
 
 # Runs psql through the pooler; returns exit status, output and errors
 sub through_pooler
@@ -110,7 +77,7 @@ sub pooled
 my @verifiers = lines($node, 'postgres', q{
 SELECT format('"%s" "%s"', rolname, rolpassword) FROM pg_authid WHERE rolname LIKE '%\_user' OR rolname = current_user});
 PostgreSQL::Test::Utils::append_to_file("$home/users", join('', map { "$_\n" } @verifiers));
-start_pooler("auth_file = $home/users");
+restart_pooler("auth_file = $home/users");
 
 sub visit
 {
@@ -182,7 +149,7 @@ like($err, qr/ERROR:  .*cannot/, 'but not in a transaction block');
 PostgreSQL::Test::Utils::append_to_file("$home/users", one($node, 'postgres', q{
 SELECT format('"%s" "%s"', rolname, rolpassword) FROM pg_authid WHERE rolname = 'review_user'}) . "\n");
 add_password('review_db', 'review_user', 'of reviews');
-start_pooler("auth_file = $home/users");
+restart_pooler("auth_file = $home/users");
 pooled('review_db', 'review_user', [
 	'CREATE TABLE reviews (id bigint PRIMARY KEY, stars int)', 'INSERT INTO reviews VALUES (1, 5)',
 	"SELECT svc.publish('review', 'reviews', 'reviews')", "SELECT svc.grant_contract('review', 'cart')" ],
@@ -193,7 +160,7 @@ pooled('cart_db', $admin, ["SELECT svc.disconnect('review')"], "\n", 'until it i
 pooled('review_db', 'review_user', ["SELECT svc.revoke_contract('review', 'cart')"], "\n", 'and its contract is taken back');
 is(outcome($node, 'postgres', "!SELECT svc.drop_service('review', drop_objects => true)"), '55006',
 	'while its connections are kept open it is not dropped');
-stop_pooler();
+stop_pooler($pooler);
 is(outcome($node, 'postgres', "!SELECT svc.drop_service('review', drop_objects => true)"), '00000', 'but then it is');
 
 # ---- passwords asked for by a query ----
@@ -201,7 +168,7 @@ is(outcome($node, 'postgres', "!SELECT svc.drop_service('review', drop_objects =
 # PgBouncer looks them up itself, as an administrator
 unlink "$home/users";
 PostgreSQL::Test::Utils::append_to_file("$home/users", qq{"$admin" "of the administrator"\n});
-start_pooler("auth_file = $home/users\nauth_user = $admin\nauth_query = SELECT usename, passwd FROM pg_catalog.pg_shadow WHERE usename = \$1");
+restart_pooler("auth_file = $home/users\nauth_user = $admin\nauth_query = SELECT usename, passwd FROM pg_catalog.pg_shadow WHERE usename = \$1");
 @pooled = visit($home, 6432, 'kenji')->();
 is($pooled[0], 0, 'a visit, with passwords that PgBouncer asks for by a query');
 same_text($pooled[1], $direct[1], 'prints the same');
@@ -214,7 +181,7 @@ same_text($pooled[1], $direct[1], 'prints the same');
 }
 ($rc, $out, $err) = through_pooler('product_db', 'cart_user', '-c', 'SELECT 1');
 isnt($rc, 0, "the right one does not help in another service's database");
-stop_pooler();
+stop_pooler($pooler);
 
 run_checks($node, 'postgres', "$shop/databases_test.sql", $checks);
 $node->stop;

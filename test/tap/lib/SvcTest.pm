@@ -15,7 +15,8 @@ use Test::More;
 delete $ENV{PGPASSFILE};
 
 our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines
-  run_script run_checks dump_of catalog_facts logs_in roles_of skip_all_tests ask_for_passwords add_password shop_passwords);
+  run_script run_checks dump_of catalog_facts logs_in roles_of skip_all_tests ask_for_passwords add_password shop_passwords
+  pgbouncer start_pooler stop_pooler);
 
 # Make and start a server that preloads the library, unless preload => 0.
 # conf: further settings; init: arguments of initdb; install_path: of another
@@ -95,6 +96,60 @@ sub shop_passwords
 	}
 	$ENV{POC_PASSWORD} = 'secret of poc';
 	add_password("${prefix}poc", "${prefix}poc_user", 'secret of poc');
+	return;
+}
+
+# PgBouncer's program; without it the test file ends here
+sub pgbouncer
+{
+	my ($program) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin';
+	skip_all_tests('pgbouncer', 'PgBouncer is not installed') unless $program;
+	return $program;
+}
+
+# Start a pooler in transaction mode before a server, in a short directory where
+# its socket lies; at most so many connections for each user and database, and
+# lines of its configuration that say who is who.  Returns its process.
+sub start_pooler
+{
+	my ($program, $node, $home, $connections, $authentication) = @_;
+
+	open my $config, '>', "$home/pgbouncer.ini" or die;
+	print $config <<"INI";
+[databases]
+* = host=@{[ $node->host ]} port=@{[ $node->port ]}
+[pgbouncer]
+unix_socket_dir = $home
+listen_port = 6432
+logfile = $home/log
+pool_mode = transaction
+default_pool_size = $connections
+max_client_conn = 100
+server_round_robin = 1
+auth_type = scram-sha-256
+$authentication
+INI
+	close $config;
+	# Under sanitizers the servers are tested, not this
+	delete local $ENV{LD_PRELOAD};
+	my $pooler = IPC::Run::start([ $program, '-q', "$home/pgbouncer.ini" ], '<', \'', '>', "$home/output", '2>&1');
+	for (1 .. 100)
+	{
+		return { process => $pooler, home => $home } if -S "$home/.s.PGSQL.6432";
+		select undef, undef, undef, 0.1;
+	}
+	die "PgBouncer does not start: " . slurp_file("$home/output") . slurp_file("$home/log");
+}
+
+sub stop_pooler
+{
+	my ($pooler) = @_;
+	my $process = $pooler ? delete $pooler->{process} : undef;
+
+	return unless $process;
+	$process->signal('INT');
+	$process->finish;
+	unlink "$pooler->{home}/.s.PGSQL.6432";
 	return;
 }
 
