@@ -73,5 +73,5 @@ assertion_server() {
 	prefix=$SVC_CACHE/built/postgresql-$(pg_major)-assert-$recipe
 	[ -d "$prefix" ] || build_server "$prefix"
 	cd "$WORK"
-	PG_CONFIG=$prefix/bin/pg_config
+	export PG_CONFIG=$prefix/bin/pg_config
 }

@@ -26,7 +26,7 @@ extern int	LLVMFuzzerRunDriver(int *argc, char ***argv,
 
 static const FuzzTarget *const targets[] = {
 	&names_target, &folder_target, &goose_target, &placeholder_target, &properties_target,
-	&script_target
+	&script_target, &split_target
 };
 
 static const FuzzTarget *target;

@@ -19,6 +19,7 @@ extern const FuzzTarget goose_target;
 extern const FuzzTarget placeholder_target;
 extern const FuzzTarget properties_target;
 extern const FuzzTarget script_target;
+extern const FuzzTarget split_target;
 
 /* What must hold; where it does not, the fuzzer keeps the input and ends */
 #define fuzz_check(condition) \
