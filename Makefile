@@ -17,10 +17,12 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
                remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
-MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle envsub \
-               file_run flyway flyway_name folder formats golang_migrate goose \
+MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
+               envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \
-               origin pending placeholder plain position private_text properties \
+               origin pending placeholder plain plan plan_alter plan_catalog \
+               plan_column plan_create plan_drop plan_impact plan_partition plan_query \
+               plan_statement plan_trial plan_visit position private_text properties \
                read_migration repair repeatable run running script setting split state \
                statement store task tool tool_drizzle tool_flyway tool_golang_migrate \
                tool_goose utf8 validate variable version

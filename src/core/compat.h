@@ -12,7 +12,9 @@
 #include "catalog/pg_proc.h"
 #include "commands/user.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "parser/parse_type.h"
+#include "storage/lockdefs.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
 #if PG_VERSION_NUM >= 160000
@@ -216,5 +218,35 @@ svc_may_administer_role(Oid member, Oid role)
 	return false;
 #endif
 }
+
+/* 17 brought ALTER COLUMN ... SET EXPRESSION */
+#if PG_VERSION_NUM < 170000
+#define AT_SetExpression ((AlterTableType) -1)
+#endif
+
+/* Is a generated column kept on disk? */
+static inline bool
+svc_is_stored(const Constraint *constraint)
+{
+#if PG_VERSION_NUM >= 180000
+	return constraint->generated_kind == ATTRIBUTE_GENERATED_STORED;
+#else
+	return true;
+#endif
+}
+
+/* ANALYZE of a table: since 18 also of those that inherit from it */
+#if PG_VERSION_NUM >= 180000
+#define SVC_ANALYZE_CHILDREN true
+#else
+#define SVC_ANALYZE_CHILDREN false
+#endif
+
+/* GRANT on a relation: since 18 it is locked, or it could be dropped meanwhile */
+#if PG_VERSION_NUM >= 180000
+#define SVC_GRANT_LOCK AccessShareLock
+#else
+#define SVC_GRANT_LOCK NoLock
+#endif
 
 #endif							/* SVC_COMPAT_H */

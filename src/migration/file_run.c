@@ -342,10 +342,11 @@ run_cleaning(FileRun *f, char *text)
 	MemoryContext cxt = AllocSetContextCreate(f->cxt, "svc_ownership statement",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
+	RawStmt    *raw = linitial_node(RawStmt, pg_parse_query(text));
 	QueryCompletion completion;
 
 	runner_begin_statement(text);
-	runner_execute(linitial_node(RawStmt, pg_parse_query(text)), text, cxt, DestNone, &completion);
+	runner_execute(raw, text, cxt, DestNone, &completion);
 	runner_end_statement();
 	ereport(NOTICE,
 			(errmsg("migration \"%s\" is resumed after: %s", f->file->script, text)));

@@ -7,6 +7,7 @@
 #include "migration/input.h"
 #include "migration/migrate.h"
 #include "migration/migration.h"
+#include "migration/plan_trial.h"
 #include "migration/store.h"
 
 /* By MigrationFormat; what users write */
@@ -87,4 +88,5 @@ MigrationInit(void)
 	MigrateInit();
 	StoredMigrationsInit();
 	MigrationCatalogInit();
+	TrialInit();
 }

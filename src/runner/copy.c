@@ -95,8 +95,8 @@ options_of(const CopyStmt *statement)
 										(Node *) makeString(pstrdup(GetDatabaseEncodingName())), -1));
 }
 
-/* Run COPY ... FROM STDIN, in a transaction that has begun. */
-void
+/* Run COPY ... FROM STDIN, in a transaction that has begun; returns how many rows came. */
+uint64
 runner_copy(const CopyStmt *statement, const char *text, CopyData data)
 {
 	ParseState *pstate = make_parsestate(NULL);
@@ -104,6 +104,7 @@ runner_copy(const CopyStmt *statement, const char *text, CopyData data)
 	Relation	rel;
 	Node	   *where;
 	CopyFromState state;
+	uint64		rows;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pstate->p_sourcetext = text;
@@ -114,9 +115,10 @@ runner_copy(const CopyStmt *statement, const char *text, CopyData data)
 	source = data;
 	state = BeginCopyFrom(pstate, rel, where, NULL, false, read_source, statement->attlist,
 						  options_of(statement));
-	(void) CopyFrom(state);
+	rows = CopyFrom(state);
 	EndCopyFrom(state);
 	table_close(rel, NoLock);
 	free_parsestate(pstate);
 	PopActiveSnapshot();
+	return rows;
 }

@@ -19,6 +19,6 @@ extern void runner_begin_statement(const char *activity);
 extern void runner_end_statement(void);
 extern void runner_execute(RawStmt *raw, const char *text, MemoryContext cxt,
 						   CommandDest dest, QueryCompletion *completion);
-extern void runner_copy(const CopyStmt *statement, const char *text, CopyData data);
+extern uint64 runner_copy(const CopyStmt *statement, const char *text, CopyData data);
 
 #endif							/* SVC_RUNNER_EXECUTE_H */

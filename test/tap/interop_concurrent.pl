@@ -35,13 +35,9 @@ my @clients;
 
 sub start_client
 {
-	my ($name, $input, @command) = @_;
-	my $client = { name => $name, said => '' };
-	delete local $ENV{LD_PRELOAD};
-
-	$client->{process} = IPC::Run::start(\@command, '<', \$input, '>&', \$client->{said});
-	push @clients, $client;
-	return $client;
+	my ($name, @arguments) = @_;
+	push @clients, { name => $name, %{ start_command(@arguments) } };
+	return;
 }
 
 sub start_ours
@@ -84,8 +80,8 @@ sub finish_clients
 	{
 		$client->{process}->finish;
 		my $status = $client->{process}->full_result(0);
-		push @failed, "$client->{name}: $client->{said}"
-		  if !$client->{killed} && ($status || $client->{said} =~ /"ok": false|ERROR/);
+		my $said = slurp_file($client->{said});
+		push @failed, "$client->{name}: $said" if !$client->{killed} && ($status || $said =~ /"ok": false|ERROR/);
 	}
 	ok(!@failed, "$name: all " . scalar @clients . ' clients end well');
 	diag($_) foreach @failed;

@@ -23,8 +23,9 @@ use Test::More;
 
 tool($_) foreach 'flyway-13.12.0', 'goose', 'golang_migrate', 'drizzle-0.45';
 
-# A crashed server is to come back by itself
-my $node = new_server('main', tcp => 1, conf => "max_worker_processes = 16\nrestart_after_crash = on\nfsync = off\n");
+# A crashed server is to come back by itself.  (With wal_level = minimal, the
+# default of tests, it forgets what the sequence of Goose's table gave out.)
+my $node = new_server('main', tcp => 1, conf => "max_worker_processes = 16\nrestart_after_crash = on\nwal_level = replica\n");
 my $flyway = start_flyway('13.12.0');
 my $kills = 0;
 
@@ -50,12 +51,12 @@ SQL
 
 my $first = [ 'CREATE TABLE item (id int PRIMARY KEY, name text, updated_at timestamptz)', "INSERT INTO item VALUES (1, 'a;b')" ];
 my @migrations = (
-	{ statements => [ "CREATE TYPE mood AS ENUM ('good', 'bad')", 'ALTER TABLE item ADD mood mood', "INSERT INTO item VALUES (2, 'b', NULL, 'bad')", 'CREATE TABLE other (id int)' ] },
+	{ statements => [ "CREATE TYPE mood AS ENUM ('good', 'bad')", "ALTER TABLE item ADD mood mood; INSERT INTO item VALUES (2, 'b', NULL, 'bad')" ] },
 	{ apart => 1, statements => [ "INSERT INTO item VALUES (3, 'c')", 'CREATE INDEX CONCURRENTLY item_name ON item (name)', "INSERT INTO item VALUES (4, 'd')", 'CREATE UNIQUE INDEX CONCURRENTLY item_both ON item (id, name)' ] },
-	{ statements => [ "CREATE FUNCTION twice(n int) RETURNS int LANGUAGE plpgsql AS \$body\$ BEGIN RETURN n; RETURN 2 * n; END \$body\$", "SELECT svc.keep_updated_at('item')", 'CREATE VIEW shown AS SELECT id FROM item' ] },
-	{ apart => 1, statements => [ 'VACUUM item', "ALTER TYPE mood ADD VALUE 'none'", "UPDATE item SET mood = 'none' WHERE id = 4", 'REINDEX INDEX CONCURRENTLY item_name' ] },
-	{ statements => [ 'CREATE TEMPORARY TABLE scratch AS SELECT 5 AS id', "INSERT INTO item SELECT id, 'e' FROM scratch", 'SET LOCAL work_mem = 64', 'DROP TABLE scratch' ] },
-	{ statements => [ 'ALTER TABLE item RENAME name TO title', "DELETE FROM item WHERE id = 1", 'ALTER TABLE other ADD PRIMARY KEY (id)' ] });
+	{ statements => [ "CREATE FUNCTION twice(n int) RETURNS int LANGUAGE plpgsql AS \$body\$ BEGIN RETURN n; RETURN 2 * n; END \$body\$", 'CREATE VIEW shown AS SELECT id FROM item' ] },
+	{ apart => 1, statements => [ 'VACUUM item', "ALTER TYPE mood ADD VALUE 'none'; UPDATE item SET mood = 'none' WHERE id = 4" ] },
+	{ statements => [ 'CREATE TEMPORARY TABLE scratch AS SELECT 5 AS id', "INSERT INTO item SELECT id, 'e' FROM scratch; DROP TABLE scratch" ] },
+	{ statements => [ 'ALTER TABLE item RENAME name TO title; DELETE FROM item WHERE id = 1', "SELECT svc.keep_updated_at('item')" ] });
 
 # The statements of a file with their gates, which are numbered through
 my $gates = 0;
@@ -141,11 +142,7 @@ sub prepare
 sub start_migrate
 {
 	my ($copy) = @_;
-	my $input = our_script($copy, "CALL svc.migrate('$copy->{service}', files => :files);\n");
-	my $client = { said => '' };
-
-	$client->{process} = IPC::Run::start([ our_psql($copy) ], '<', \$input, '>&', \$client->{said});
-	return $client;
+	return start_command(our_script($copy, "CALL svc.migrate('$copy->{service}', files => :files);\n"), our_psql($copy));
 }
 
 # Open all gates but one, which may be 0
@@ -165,7 +162,7 @@ sub wait_at
 	my $query = sprintf $runner, $gate;
 
 	$node->poll_query_until('postgres', "SELECT EXISTS ($query)")
-	  or die "nobody comes to gate $gate: $client->{said}";
+	  or die "nobody comes to gate $gate: " . slurp_file($client->{said});
 	return one($node, 'postgres', $query);
 }
 
@@ -188,6 +185,8 @@ sub result_of
 	IPC::Run::run([ 'pg_dump', '-h', $node->host, '-p', $node->port, '-n', $copy->{service}, '-T', '*.flyway_schema_history',
 		'-T', '*.goose_db_version', '-T', '*.schema_migrations', 'postgres' ], '>', \$out, '2>', \$err) or die $err;
 	$out =~ s/^(\\(un)?restrict |SELECT pg_catalog\.setval).*$//mg;
+	# rows come as they lie
+	$out =~ s/^(COPY .*;\n)((?:(?!\\\.\n).*\n)*)/$1 . join('', sort split m{^}m, $2)/mge;
 	$out .= (ours($copy, $tool{ $copy->{format} }{table}))[1];
 	$out .= "\n" . (ours($copy, "SELECT version, description, kind, state, script, checksum FROM svc.migrations('$copy->{service}')"))[1];
 	return $out =~ s/\b$copy->{service}\b/*/gr =~ s/\b$copy->{service}_/*_/gr;
@@ -227,6 +226,6 @@ foreach my $format ('flyway', 'goose', 'drizzle', 'golang-migrate')
 	my $expected = result_of($whole);
 	play($format, $_, $expected) foreach qw(client runner server);
 }
-cmp_ok($kills, '>=', 250, "$kills kills");
+cmp_ok($kills, '>=', 150, "$kills kills");
 
 done_testing();

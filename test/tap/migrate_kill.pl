@@ -163,7 +163,7 @@ sub ask
 	$control{out} = '';
 	$control{in} .= "$sql;\n\\echo =\n";
 	$control{run}->pump until $control{out} =~ /^=$/m;
-	$control{out} =~ s/^=$//m;
+	$control{out} =~ s/^=\n\z//m;
 	chomp $control{out};
 	return $control{out};
 }

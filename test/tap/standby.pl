@@ -32,6 +32,7 @@ SELECT svc.keep_rows('people.users', 'updated_at', '1 day') FROM (SELECT 1) x WH
 SELECT svc.publish('people', 'users', 'people.users');
 SELECT svc.grant_contract('people', 'ledger');
 SELECT svc.add_store('people', 'sessions', 'redis');
+SELECT svc.load_migrations('people', files => '{"1_a.sql": "SELECT 1"}');
 INSERT INTO people.users (id) VALUES (1), (2);
 RESET ROLE;
 CREATE TABLE public.accounts (id int PRIMARY KEY);
@@ -43,10 +44,10 @@ my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
 $standby->start;
 
-# Every function but triggers', with a call of it: NULL for each argument.  What
+# Every function but those of triggers and types, with a call of it: NULL for each argument.  What
 # cannot be written is refused before arguments are looked at.
 my %reads = map { $_ => 1 } qw(check_connections check_contracts check_grants connection_info current_service
-  export_contract how_owned owner_of owners_of_query status version);
+  export_contract how_owned migrations owner_of owners_of_query read_migration status validate_migrations version);
 my @calls = lines($primary, $db, <<'SQL');
 SELECT p.proname || ' ' || format('%s svc.%I(%s)', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, p.proname,
            (SELECT string_agg(format('%sNULL::%s', CASE WHEN a.n = p.pronargs AND p.provariadic <> 0 THEN 'VARIADIC ' END,
@@ -55,6 +56,7 @@ SELECT p.proname || ' ' || format('%s svc.%I(%s)', CASE p.prokind WHEN 'p' THEN 
   FROM pg_proc p
  WHERE p.pronamespace IN ('svc'::regnamespace, 'svc_triggers'::regnamespace)
    AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+   AND p.oid NOT IN (SELECT unnest(ARRAY[t.typinput, t.typoutput]) FROM pg_type t)
  ORDER BY p.oid
 SQL
 my (@writing, @reading);
@@ -72,6 +74,8 @@ my @read_calls = (
 	"SELECT svc.owners_of_query('SELECT * FROM people.users, public.spare')", "SELECT * FROM svc.check_grants()",
 	"SELECT * FROM svc.check_contracts()", "SELECT service, server, ok FROM svc.check_connections()",
 	"SELECT service, database, login, level FROM svc.connection_info('people')", "SELECT svc.export_contract('people')", "SELECT sql FROM svc.version()",
+	"SELECT version, state FROM svc.migrations('people')", "SELECT * FROM svc.validate_migrations('people')",
+	"SELECT number, statement FROM svc.read_migration('1_a.sql', 'SELECT 1; SELECT 2')",
 	"SELECT item, state FROM svc.status() WHERE item <> 'server'", "SET ROLE people_owner \\; SELECT svc.current_service()");
 my %tried = map { /svc\.(\w+)\(/ ? ($1 => 1) : () } @read_calls;
 is(join(' ', sort keys %tried), join(' ', sort keys %reads), 'each of those is called below');

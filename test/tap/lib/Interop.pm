@@ -17,7 +17,7 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-our @EXPORT = qw(tool put_files add_files files_of new_copy new_database url command start_flyway flyway
+our @EXPORT = qw(start_command tool put_files add_files files_of new_copy new_database url command start_flyway flyway
   flyway_command flyway_line golang_migrate golang_migrate_command goose goose_provider goose_provider_command
   goose_statements drizzle ours our_psql our_script adopt our_states same_list);
 
@@ -266,6 +266,20 @@ sub ours
 	chomp $out;
 	$err = '' unless $?;
 	return wantarray ? ($err, $out) : $err;
+}
+
+# Start a program and go on; its input is a text, what it says is in the file
+# whose name is {said}.  Nothing here has to be pumped.
+sub start_command
+{
+	my ($input, @arguments) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my $started = { said => "$dir/said" };
+	delete local $ENV{LD_PRELOAD};
+
+	PostgreSQL::Test::Utils::append_to_file("$dir/input", $input);
+	$started->{process} = IPC::Run::start(\@arguments, '<', "$dir/input", '>', $started->{said}, '2>&1');
+	return $started;
 }
 
 # Load the folder and take over what the tool did
