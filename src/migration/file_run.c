@@ -148,6 +148,8 @@ run_statement(FileRun *f, Script *script, ScriptStatement *statement, Afterwards
 
 	error_context_stack = &context;
 	runner_begin_statement(r->text);
+	/* a transaction block keeps its own memory to its end */
+	MemoryContextSwitchTo(r->cxt);
 	pgstat_report_activity(STATE_RUNNING, activity(f, statement, r->text));
 	runner_lock_guard(f->run->lock);
 	execute(r);
