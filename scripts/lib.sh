@@ -18,6 +18,9 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # The release of Debian that has each tested version
 declare -A SUITE_OF=([15]=bookworm [17]=trixie [18]=forky)
 
+# The clang that has libFuzzer in the machine's release
+export CLANG=14
+
 # A server, a locale or a make that happens to be around must not leak in
 clean_environment() {
 	local name

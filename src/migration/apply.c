@@ -26,11 +26,12 @@
 
 SVC_FUNCTION(svc_apply_migration);
 
-/* The pending migration of a version. */
+/* The pending migration of a version; one that was undone has another entry for what it was. */
 static const MigrationFile *
 pending_file(const History *history, const char *version)
 {
 	MigrateOptions options = {.out_of_order = true};
+	MigrationInfo *other = NULL;
 	ListCell   *cell;
 
 	foreach(cell, history_infos(history, &options))
@@ -43,11 +44,13 @@ pending_file(const History *history, const char *version)
 			continue;
 		if (info->state == STATE_PENDING)
 			return info->file;
+		other = info;
+	}
+	if (other)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("migration \"%s\" is not pending", info->file->script),
-				 errdetail("Its state is: %s.", migration_state_name(info->state))));
-	}
+				 errmsg("migration \"%s\" is not pending", other->file->script),
+				 errdetail("Its state is: %s.", migration_state_name(other->state))));
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("service \"%s\" has no migration of version \"%s\"", history->service->name,

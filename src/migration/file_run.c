@@ -145,12 +145,12 @@ run_statement(FileRun *f, Script *script, ScriptStatement *statement, Afterwards
 	RunningStatement *r = take(f, script, statement);
 	ErrorContextCallback context = {error_context_stack, show_place, r};
 	MemoryContext old = MemoryContextSwitchTo(r->cxt);
-	const char *shown_activity = activity(f, statement, r->text);
 
 	error_context_stack = &context;
-	/* from here on the memory is the transaction's, which may have a million statements */
 	runner_begin_statement(r->text);
-	pgstat_report_activity(STATE_RUNNING, shown_activity);
+	/* a transaction block keeps its own memory to its end */
+	MemoryContextSwitchTo(r->cxt);
+	pgstat_report_activity(STATE_RUNNING, activity(f, statement, r->text));
 	runner_lock_guard(f->run->lock);
 	execute(r);
 	/* a statement may have released it */

@@ -63,7 +63,7 @@ typedef struct PastAttempt
 /* Read; take_over: first write into ours what an adopted tool has done meanwhile */
 extern History *history_read(const char *service, bool take_over);
 
-/* All rows of ours that count, as PastAttempt; inside a scope of the extension's owner */
+/* All rows of ours that count, as PastAttempt */
 extern List *history_past(const char *service);
 
 /* The live row of a version: the last one that was not deleted; NULL: there is none */

@@ -140,6 +140,13 @@ static const struct
 	{PROBLEM_DESCRIPTION, align}
 };
 
+/* What is to be mended; a failure of what somebody else runs is forgotten, too. */
+static MigrationProblem
+problem_to_mend(const Validation *validation, const MigrationInfo *info)
+{
+	return info->state == STATE_FAILED_FUTURE ? PROBLEM_FAILED : validation_problem(validation, info);
+}
+
 /*
  * svc.repair_migrations(service) → action, version, description, script
  */
@@ -162,7 +169,7 @@ svc_repair_migrations(PG_FUNCTION_ARGS)
 	infos = history_infos(repair.history, NULL);
 	for (int i = 0; i < lengthof(steps); i++)
 		foreach(cell, infos)
-			if (validation_problem(&validation, lfirst(cell)) == steps[i].problem)
+			if (problem_to_mend(&validation, lfirst(cell)) == steps[i].problem)
 				steps[i].mend(&repair, lfirst(cell));
 	PG_RETURN_NULL();
 }

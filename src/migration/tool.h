@@ -75,6 +75,9 @@ struct Tool
 	const char *(*check) (const char *table);	/* why its rows cannot be adopted; NULL: they can */
 };
 
+/* A description as Flyway's table holds it */
+extern char *flyway_description(const char *text);
+
 extern const Tool flyway_tool;
 extern const Tool goose_tool;
 extern const Tool drizzle_tool;

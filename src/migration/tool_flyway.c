@@ -173,8 +173,8 @@ lock_keys(const History *history)
 }
 
 /* A description as long as the column takes it. */
-static char *
-short_description(const char *text)
+char *
+flyway_description(const char *text)
 {
 	int			length = pg_mbstrlen(text);
 
@@ -221,7 +221,7 @@ insert_row(const History *history, Attempt *attempt, bool success)
 								 tool_table(history), tool_table(history));
 	uint64		rows = svc_sql_saved(&saved, query,
 									 sql_text(file->version),
-									 sql_text(short_description(file->description)),
+									 sql_text(flyway_description(file->description)),
 									 sql_text(file->kind == KIND_BASELINE ? "SQL_BASELINE" : "SQL"),
 									 sql_text(short_script(file->script)),
 									 checksum_arg(file->checksum), sql_text(attempt->asked_by),
@@ -329,7 +329,7 @@ repair_mismatch(const History *history, const AppliedMigration *applied, const M
 	svc_sql(psprintf("UPDATE %s SET description = $2, checksum = $3 WHERE installed_rank = $1",
 					 tool_table(history)),
 			sql_datum(Int32GetDatum((int32) applied->rank), INT4OID),
-			sql_text(short_description(file->description)), checksum_arg(file->checksum));
+			sql_text(flyway_description(file->description)), checksum_arg(file->checksum));
 }
 
 /* Why the rows cannot be adopted. */

@@ -9,6 +9,7 @@
 #include "core/args.h"
 #include "funcapi.h"
 #include "migration/formats.h"
+#include "migration/tool.h"
 #include "migration/validate.h"
 #include "utils/builtins.h"
 
@@ -142,7 +143,8 @@ mismatch(const Validation *validation, const MigrationInfo *info)
 	if (applied->checksum && file->checksum && strcmp(applied->checksum, file->checksum) != 0)
 		return PROBLEM_CHECKSUM;
 	if (validation->history->source->format == FORMAT_FLYWAY &&
-		strcmp(applied->description, file->description) != 0)
+		strcmp(applied->description, file->description) != 0 &&
+		strcmp(applied->description, flyway_description(file->description)) != 0)
 		return PROBLEM_DESCRIPTION;
 	return PROBLEM_NONE;
 }

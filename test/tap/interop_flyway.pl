@@ -56,6 +56,8 @@ SQL
 # files then (undef: gone); target: of the run that is compared; shows: a query
 # whose rows must be equal, too; repair: then both repair, and run once more;
 # fresh: nothing was applied, so ours has no table of Flyway's to write to.
+# unordered: Flyway's own versions list a V and a B file of one version in
+# different orders.
 my @cases = (
 	{ name => 'pending', files => {%two}, change => { 'V3__third.sql' => table('third') } },
 	{ name => 'nothing to do', files => { %two, 'R__view.sql' => $view } },
@@ -92,10 +94,10 @@ my @cases = (
 		conf => { baselineOnMigrate => 'true', baselineVersion => '1', baselineDescription => 'found' },
 		change => { 'V3__third.sql' => table('third') } },
 	{ name => 'a schema with objects', before => table('older'), fresh => 1, change => {%two} },
-	{ name => 'B file, nothing applied', fresh => 1, shows => "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename !~ 'flyway' ORDER BY 1",
+	{ name => 'B file, nothing applied', fresh => 1, unordered => 1, shows => "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename !~ 'flyway' ORDER BY 1",
 		change => { %two, 'B2__both.sql' => table('first') . table('second'), 'V3__third.sql' => table('third') } },
 	{ name => 'B file, applied', files => { %two, 'B2__both.sql' => table('first') . table('second') }, change => { 'V3__third.sql' => table('third') } },
-	{ name => 'B file, too late', files => {%two}, change => { 'B3__all.sql' => table('third'), 'V3__third.sql' => table('third') } },
+	{ name => 'B file, too late', unordered => 1, files => {%two}, change => { 'B3__all.sql' => table('third'), 'V3__third.sql' => table('third') } },
 	{ name => 'above target', files => {%two}, target => '3',
 		change => { map { ("V${_}__$_.sql" => table("t_$_")) } 3 .. 5 } },
 	{ name => 'target with a minor version', files => {%two}, target => '3.1',
@@ -252,8 +254,9 @@ sub agreed
 	my ($copy, $when) = @_;
 	my $name = "$copy->{name}, $when";
 	my @theirs = infos($copy);
+	my @ours = our_infos($copy);
 
-	same_list([ our_infos($copy) ], \@theirs, "$name: info");
+	same_list($copy->{unordered} ? [ sort @ours ] : \@ours, $copy->{unordered} ? [ sort @theirs ] : \@theirs, "$name: info");
 	same_list([ our_verdicts($copy) ], [ problems($copy) ], "$name: validate")
 	  unless @theirs && $theirs[0] eq 'refused';
 	return;
@@ -304,7 +307,7 @@ sub play
 		is(adopt($copy, 'flyway'), '', "$name: adopted");
 		write_files($copy, 1);
 	}
-	agreed($ours, 'before') unless $case->{fresh};
+	agreed($ours, 'before');
 	return if $case->{no_migrate};
 	is(migrate_ours($ours), migrate_theirs($theirs), "$name: migrate");
 	compared($theirs, $ours, 'migrated');
