@@ -189,7 +189,7 @@ static ErrorData *
 do_task(MigrationTask *task, const MigratePlace *place, bool raise)
 {
 	char	   *lock = running_lock_name(place->database, task->service);
-	ErrorData  *error;
+	ErrorData  *volatile error = NULL;
 
 	begin_work(lock);
 	PG_TRY();
