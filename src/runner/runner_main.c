@@ -126,7 +126,10 @@ runner_reset_session(void)
 	ResetAllOptions();
 	DropAllPreparedStatements();
 	Async_UnlistenAll();
+	/* dropping wants one */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	ResetTempTableNamespace();
+	PopActiveSnapshot();
 	ResetSequenceCaches();
 	LockReleaseSession(USER_LOCKMETHOD);
 	runner_lock_self(received->job.lock);
