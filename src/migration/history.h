@@ -79,6 +79,12 @@ extern List *history_infos(const History *history, const MigrateOptions *options
  */
 extern List *history_pending(History *history, const MigrateOptions *options);
 
+/*
+ * Is every file applied as it is, and nothing else in the history?  False also
+ * where that is not easily seen.  A replica that starts asks it first.
+ */
+extern bool history_is_complete(const char *service);
+
 /* What undo has to do, newest first: down to, but without, target; NULL: only the last one */
 extern List *history_undoable(History *history, const char *target);
 
