@@ -363,6 +363,8 @@ migrate_service(MigrationTask *task, const MigratePlace *place, const char *name
 	Folder		folder = {name, NIL};
 	ErrorData  *error = svc_try(read_folder, &folder);
 
+	if (error && svc_is_interruption(error))
+		ReThrowError(error);
 	if (error && error->sqlerrcode == ERRCODE_UNDEFINED_FILE)
 	{
 		ereport(NOTICE,
