@@ -56,7 +56,10 @@ CREATE TABLE svc.migration_file (
     present       boolean NOT NULL,
     loaded_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT migration_file_pkey PRIMARY KEY (service, script),
-    CONSTRAINT migration_file_kind_check CHECK (kind IN ('versioned', 'repeatable', 'baseline', 'undo', 'callback'))
+    CONSTRAINT migration_file_kind_check CHECK (kind IN ('versioned', 'repeatable', 'baseline', 'undo', 'callback')),
+    CONSTRAINT migration_file_version_check CHECK ((version IS NULL) = (kind IN ('repeatable', 'callback'))),
+    CONSTRAINT migration_file_event_check CHECK (event IS NOT NULL OR kind <> 'callback'),
+    CONSTRAINT migration_file_size_check CHECK (size >= 0)
 );
 COMMENT ON TABLE svc.migration_file IS
 'Catalog: the files of a service''s migrations, without their text. present: among those that were loaded last. Read svc.migrations(service).';
@@ -91,7 +94,12 @@ CREATE TABLE svc.migration_history (
     started_at   timestamptz,
     duration     interval,
     tool_key     bigint,
-    CONSTRAINT migration_history_pkey PRIMARY KEY (service, attempt)
+    CONSTRAINT migration_history_pkey PRIMARY KEY (service, attempt),
+    CONSTRAINT migration_history_attempt_check CHECK (attempt > 0),
+    CONSTRAINT migration_history_action_check CHECK (action IN ('apply', 'undo', 'baseline', 'delete')),
+    CONSTRAINT migration_history_outcome_check CHECK (outcome IN ('running', 'success', 'failed', 'rolled back', 'abandoned')),
+    CONSTRAINT migration_history_kind_check CHECK (kind IN ('versioned', 'repeatable', 'baseline', 'undo', 'callback')),
+    CONSTRAINT migration_history_version_check CHECK ((version IS NULL) = (kind = 'repeatable'))
 );
 COMMENT ON TABLE svc.migration_history IS
 'Catalog: every attempt at a migration. action: apply, undo, baseline, delete (its file is known to be gone). outcome: running, success, failed (half done, to be resumed), rolled back, abandoned (half done, to be started again). statement: how many of its statements are done. tool_key: the row in the adopted tool''s table. Read svc.migrations(service).';
