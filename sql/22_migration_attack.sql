@@ -88,3 +88,29 @@ RESET ROLE;
 SET client_min_messages = warning;
 SELECT svc.drop_service('regress_trent', drop_objects => true);
 SELECT svc.drop_service('regress_mallory', drop_objects => true);
+
+-- placeholders of a flyway.conf are for the service's owners, as texts are; nobody keeps a copy of a row with texts, either
+SELECT svc.create_service('regress_alice', schema => 'regress_alice');
+SELECT svc.create_service('regress_eve', schema => 'regress_eve');
+SELECT svc.load_migrations('regress_alice', '{"flyway.conf": "flyway.table=t\nflyway.placeholders.pw=hunter2\nflyway.password=hunter3", "R__a.sql": "SELECT ''${pw}''"}'::jsonb);
+SELECT svc.load_migrations('regress_alice', '{"flyway.conf": "flyway.table=t\nflyway.placeholders.pw=hunter2\nflyway.password=hunter3", "R__a.sql": "SELECT ''${pw}''"}'::jsonb);
+SET ROLE regress_alice_owner;
+SELECT settings, placeholders FROM svc.migration_source;
+CALL svc.migrate('regress_alice');
+SET ROLE regress_eve_owner;
+SELECT settings FROM svc.migration_source;
+SELECT * FROM svc.migration_source;
+CREATE TABLE regress_eve.copies AS SELECT c FROM svc.migration_content c;
+CREATE TABLE regress_eve.copies AS SELECT s FROM svc.migration_source s;
+RESET ROLE;
+SELECT svc.alter_service('regress_alice', rename => 'regress_alice_2');
+SELECT placeholders FROM svc.migration_source;
+
+-- a service whose name is a way to the folders of others
+SELECT svc.create_service('regress_alice_2/secret');
+SELECT svc.create_service('.');
+SELECT current_setting('data_directory') AS directory \gset
+CALL svc.migrate_all(:'directory', 'regress_no_such_folder/%s');
+SELECT svc.drop_service(service) FROM svc.services WHERE service IN ('.', 'regress_alice_2/secret') ORDER BY 1;
+SELECT svc.drop_service('regress_alice_2', drop_objects => true);
+SELECT svc.drop_service('regress_eve', drop_objects => true);

@@ -28,10 +28,11 @@ REVOKE USAGE ON TYPE svc.private_text FROM PUBLIC;
 -- Tables
 
 CREATE TABLE svc.migration_source (
-    service   name NOT NULL,
-    format    text NOT NULL,
-    settings  jsonb NOT NULL DEFAULT '{}',
-    history   regclass,
+    service      name NOT NULL,
+    format       text NOT NULL,
+    settings     jsonb NOT NULL DEFAULT '{}',
+    history      regclass,
+    placeholders svc.private_text,
     CONSTRAINT migration_source_pkey PRIMARY KEY (service),
     CONSTRAINT migration_source_format_check CHECK (format IN ('plain', 'flyway', 'goose', 'drizzle', 'golang-migrate')),
     CONSTRAINT migration_source_settings_check CHECK (pg_catalog.jsonb_typeof(settings) = 'object')
@@ -104,6 +105,9 @@ CREATE TABLE svc.migration_history (
 COMMENT ON TABLE svc.migration_history IS
 'Catalog: every attempt at a migration. action: apply, undo, baseline, delete (its file is known to be gone). outcome: running, success, failed (half done, to be resumed), rolled back, abandoned (half done, to be started again). statement: how many of its statements are done. tool_key: the row in the adopted tool''s table. Read svc.migrations(service).';
 
+-- Nobody keeps a copy of such a row: who later owned a service of that name could read it
+REVOKE USAGE ON TYPE svc.migration_source, svc.migration_content, svc.migration_history FROM PUBLIC;
+
 -- Only our own functions and superusers write these tables, but for rows of a
 -- restore by the service's own user.  Whoever dumps gets the rows whose text he
 -- may read.
@@ -139,6 +143,8 @@ CREATE FUNCTION svc.migration_renamed() RETURNS trigger
 COMMENT ON FUNCTION svc.migration_renamed() IS
 'Trigger on catalog tables with texts of type svc.private_text: they become those of the service that the row names now.';
 REVOKE EXECUTE ON FUNCTION svc.migration_renamed FROM PUBLIC;
+CREATE TRIGGER renamed BEFORE UPDATE OF service ON svc.migration_source
+    FOR EACH ROW WHEN (OLD.service <> NEW.service) EXECUTE FUNCTION svc.migration_renamed();
 CREATE TRIGGER renamed BEFORE UPDATE OF service ON svc.migration_content
     FOR EACH ROW WHEN (OLD.service <> NEW.service) EXECUTE FUNCTION svc.migration_renamed();
 CREATE TRIGGER renamed BEFORE UPDATE OF service ON svc.migration_history
