@@ -242,6 +242,13 @@ svc_is_stored(const Constraint *constraint)
 #define SVC_ANALYZE_CHILDREN false
 #endif
 
+/* ADD UNIQUE to a partitioned table: since 18 its partitions are locked as strongly as it is */
+#if PG_VERSION_NUM >= 180000
+#define SVC_UNIQUE_LOCKS_PARTITIONS true
+#else
+#define SVC_UNIQUE_LOCKS_PARTITIONS false
+#endif
+
 /* GRANT on a relation: since 18 it is locked, or it could be dropped meanwhile */
 #if PG_VERSION_NUM >= 180000
 #define SVC_GRANT_LOCK AccessShareLock

@@ -230,12 +230,8 @@ grant_rights(const Service *service, Oid table)
 static void
 check_no_other_history(const Service *service, const MigrationSource *source, Oid table)
 {
-	SqlScope	scope;
-	bool		begun;
+	bool		begun = history_past(service->name) != NIL;
 
-	svc_sql_begin(&scope, svc_extension_owner());
-	begun = history_past(service->name) != NIL;
-	svc_sql_end(&scope);
 	if (begun && !(source && source->history == table))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

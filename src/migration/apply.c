@@ -15,6 +15,7 @@
 #include "migration/formats.h"
 #include "migration/repeatable.h"
 #include "migration/run.h"
+#include "migration/running.h"
 #include "migration/script.h"
 #include "migration/statement.h"
 #include "runner/execute.h"
@@ -155,7 +156,9 @@ svc_apply_migration(PG_FUNCTION_ARGS)
 				 errmsg("a superuser cannot apply a migration inside a transaction"),
 				 errdetail("Its statements would run in a superuser's session."),
 				 errhint("CALL svc.migrate(), or log in as a member of the service's owner role.")));
+	running_lock(service);
 	history = history_read(service->name, true);
+	running_lock_tool(history);
 	attempt.file = pending_file(history, version);
 	attempt.asked_by = GetUserNameFromId(GetSessionUserId(), false);
 	attempt.started_at = GetCurrentTimestamp();

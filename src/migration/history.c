@@ -8,21 +8,24 @@
  */
 #include "core/svc.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
-#include "catalog/pg_type.h"
+#include "access/table.h"
 #include "core/extension.h"
 #include "core/sql.h"
-#include "executor/spi.h"
 #include "migration/attempt.h"
 #include "migration/formats.h"
 #include "migration/history.h"
 #include "migration/tool.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
-/* Columns of the query below */
+/* Columns of svc.migration_history, in the order of its definition, from 0 */
 enum
 {
+	COL_SERVICE,
 	COL_ATTEMPT,
 	COL_ACTION,
 	COL_OUTCOME,
@@ -34,6 +37,8 @@ enum
 	COL_STATEMENT,
 	COL_STATEMENTS,
 	COL_DONE_HASH,
+	COL_SQLSTATE,
+	COL_ERROR,
 	COL_INSTALLED_BY,
 	COL_STARTED_AT,
 	COL_DURATION,
@@ -41,7 +46,7 @@ enum
 	N_COLUMNS
 };
 
-/* A row of a result, taken apart at once: a call for each value would cost more than the query */
+/* A row, taken apart at once */
 typedef struct Row
 {
 	Datum		values[N_COLUMNS];
@@ -128,30 +133,44 @@ past_of_row(const Row *row)
 	return past;
 }
 
-/* All rows of ours that count, as PastAttempt; inside a scope of the extension's owner. */
+/* Does a row count?  Not if nothing of what was tried is there. */
+static bool
+row_counts(const Row *row)
+{
+	return !row_is(row, COL_OUTCOME, "rolled back") && !row_is(row, COL_OUTCOME, "abandoned");
+}
+
+/*
+ * All rows of ours that count, as PastAttempt.  Read by the index and not by a
+ * query, which copies each row twice: histories have thousands, and are read
+ * whenever a service starts.
+ */
 List *
 history_past(const char *service)
 {
-	static SqlSaved saved;
+	Relation	rel = table_open(svc_catalog_relation("migration_history"), AccessShareLock);
+	Relation	index = index_open(svc_catalog_relation("migration_history_pkey"), AccessShareLock);
 	List	   *past = NIL;
-	uint64		rows = svc_sql_saved(&saved,
-									 "SELECT attempt, action, outcome, kind, version, description, script,"
-									 "       checksum, statement, statements, done_hash, installed_by,"
-									 "       started_at, duration, tool_key"
-									 "  FROM svc.migration_history"
-									 " WHERE service = $1 AND outcome NOT IN ('rolled back', 'abandoned')"
-									 " ORDER BY attempt",
-									 sql_name(service));
-	MemoryContext old = svc_sql_keep();
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	NameData	name;
 
-	for (uint64 i = 0; i < rows; i++)
+	Assert(RelationGetDescr(rel)->natts == N_COLUMNS);
+	namestrcpy(&name, service);
+	ScanKeyInit(&key, COL_SERVICE + 1, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&name));
+	scan = systable_beginscan_ordered(rel, index, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
 	{
 		Row			row;
 
-		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, row.values, row.nulls);
-		past = lappend(past, past_of_row(&row));
+		heap_deform_tuple(tuple, RelationGetDescr(rel), row.values, row.nulls);
+		if (row_counts(&row))
+			past = lappend(past, past_of_row(&row));
 	}
-	MemoryContextSwitchTo(old);
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
 	return past;
 }
 
@@ -251,9 +270,9 @@ history_read(const char *service, bool take_over)
 	svc_sql_begin(&scope, svc_extension_owner());
 	history->source = store_source(service);
 	history->files = store_files(service);
-	past = history_past(service);
 	svc_sql_end(&scope);
 
+	past = history_past(service);
 	if (!history->source)
 		history->source = no_source();
 	history->applied = tool_is_adopted(history) ? tool_applied(history, past)

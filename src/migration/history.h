@@ -63,7 +63,7 @@ typedef struct PastAttempt
 /* Read; take_over: first write into ours what an adopted tool has done meanwhile */
 extern History *history_read(const char *service, bool take_over);
 
-/* All rows of ours that count, as PastAttempt; inside a scope of the extension's owner */
+/* All rows of ours that count, as PastAttempt */
 extern List *history_past(const char *service);
 
 /* The live row of a version: the last one that was not deleted; NULL: there is none */
@@ -78,6 +78,12 @@ extern List *history_infos(const History *history, const MigrateOptions *options
  * baseline row (baseline_on_migrate) and the tool's table.
  */
 extern List *history_pending(History *history, const MigrateOptions *options);
+
+/*
+ * Is every file applied as it is, and nothing else in the history?  False also
+ * where that is not easily seen.  A replica that starts asks it first.
+ */
+extern bool history_is_complete(const char *service);
 
 /* What undo has to do, newest first: down to, but without, target; NULL: only the last one */
 extern List *history_undoable(History *history, const char *target);

@@ -133,10 +133,14 @@ nothing_to_do(const MigrationTask *task)
 	bool		nothing;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	history = history_read(task->service, true);
-	nothing = history_pending(history, &options) == NIL &&
-		!callback_exists(history->files, "beforeMigrate") &&
-		!callback_exists(history->files, "afterMigrate");
+	nothing = !task->target && history_is_complete(task->service);
+	if (!nothing)
+	{
+		history = history_read(task->service, true);
+		nothing = history_pending(history, &options) == NIL &&
+			!callback_exists(history->files, "beforeMigrate") &&
+			!callback_exists(history->files, "afterMigrate");
+	}
 	PopActiveSnapshot();
 	next_transaction();
 	return nothing;

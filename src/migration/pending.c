@@ -3,12 +3,20 @@
  */
 #include "core/svc.h"
 
+#include "core/extension.h"
+#include "core/sql.h"
 #include "migration/baseline.h"
 #include "migration/formats.h"
 #include "migration/history.h"
 #include "migration/repeatable.h"
 #include "migration/setting.h"
 #include "migration/validate.h"
+
+/* Of a file and of a row: the same where the row is about the file as it is */
+#define KEY_HASH \
+	"pg_catalog.hashtextextended(version OPERATOR(pg_catalog.||) '/' OPERATOR(pg_catalog.||) script" \
+	" OPERATOR(pg_catalog.||) '/' OPERATOR(pg_catalog.||) checksum" \
+	" OPERATOR(pg_catalog.||) '/' OPERATOR(pg_catalog.||) description, 0)"
 
 /* May migrations be run that come before ones that are applied? */
 static bool
@@ -94,6 +102,33 @@ history_pending(History *history, const MigrateOptions *options)
 	infos = history_infos(history, options);
 	validation_check(history, infos);
 	return infos_to_run(infos);
+}
+
+/*
+ * Is every file applied as it is, and nothing else in the history?  Two sums
+ * over what joins files and rows tell, where all are versioned and no other
+ * tool has a say.
+ */
+bool
+history_is_complete(const char *service)
+{
+	SqlScope	scope;
+	bool		complete;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	svc_sql_join_as_written();
+	complete = svc_sql("SELECT FROM svc.migration_source s,"
+					   "  (SELECT pg_catalog.count(*), pg_catalog.sum(" KEY_HASH "),"
+					   "          pg_catalog.bool_and(present AND kind = 'versioned')"
+					   "     FROM svc.migration_file WHERE service = $1) AS f (n, hash, plain),"
+					   "  (SELECT pg_catalog.count(*), pg_catalog.sum(" KEY_HASH "),"
+					   "          pg_catalog.bool_and(outcome = 'success' AND action = 'apply' AND kind = 'versioned')"
+					   "     FROM svc.migration_history"
+					   "    WHERE service = $1 AND outcome NOT IN ('rolled back', 'abandoned')) AS h (n, hash, plain)"
+					   " WHERE s.service = $1 AND s.history IS NULL AND s.format <> 'golang-migrate'"
+					   "   AND f.plain AND h.plain AND f.n = h.n AND f.hash = h.hash", sql_name(service)) > 0;
+	svc_sql_end(&scope);
+	return complete;
 }
 
 /* The row of a target of undo; NULL: everything is to be undone. */

@@ -114,7 +114,8 @@ add_key(Alter *alter, Constraint *constraint, bool on_new_column)
 	else
 		impact_scan_tree(alter->impact, relation, partitioned);
 	impact_lock_tree(alter->impact, relation, partitioned,
-					 constraint->contype == CONSTR_PRIMARY ? alter->mode : ShareLock);
+					 constraint->contype == CONSTR_PRIMARY || SVC_UNIQUE_LOCKS_PARTITIONS ?
+					 alter->mode : ShareLock);
 	if (constraint->contype == CONSTR_PRIMARY && !on_new_column)
 		foreach(cell, plan_key_columns(relation, constraint))
 			plan_set_not_null(alter->impact, relation, lfirst(cell), alter->children);

@@ -152,6 +152,14 @@ may_use_schema(PlanCatalog *catalog, const char *schema)
 		object_aclcheck(NamespaceRelationId, oid, catalog->owner, ACL_USAGE) == ACLCHECK_OK;
 }
 
+/* The names of the schemas in which something is looked for: the one that its name says, or the path. */
+List *
+plan_schemas(PlanCatalog *catalog, List *names)
+{
+	return list_length(names) > 1 ?
+		list_make1(strVal(list_nth(names, list_length(names) - 2))) : catalog->path;
+}
+
 /* The relation that a statement of the plan means by a name; NULL: there is none. */
 PlanRelation *
 plan_find(PlanCatalog *catalog, const RangeVar *name)
@@ -325,7 +333,8 @@ plan_descendants(PlanCatalog *catalog, PlanRelation *relation)
 		PlanRelation *parent = list_nth(found, i);
 		ListCell   *cell;
 
-		if (OidIsValid(parent->oid) && (plan_is_table(parent) || parent->kind == RELKIND_PARTITIONED_INDEX))
+		if (OidIsValid(parent->oid) &&
+			(plan_is_table(parent) || parent->kind == RELKIND_PARTITIONED_INDEX))
 			found = add_known_children(catalog, found, parent->oid);
 		foreach(cell, catalog->relations)
 		{

@@ -47,6 +47,7 @@ extern PlanRelation *plan_find(PlanCatalog *catalog, const RangeVar *name);
 extern PlanRelation *plan_find_names(PlanCatalog *catalog, List *names);
 extern PlanRelation *plan_find_oid(PlanCatalog *catalog, Oid oid);
 extern PlanRelation *plan_find_text(PlanCatalog *catalog, const char *text);
+extern List *plan_schemas(PlanCatalog *catalog, List *names);
 extern PlanRelation *plan_find_beside(PlanCatalog *catalog, const PlanRelation *relation,
 									  const char *name);
 extern int	plan_path_begin(PlanCatalog *catalog);

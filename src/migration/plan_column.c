@@ -62,8 +62,7 @@ is_volatile(Node *node, Impact *impact)
 	if (IsA(node, FuncCall))
 	{
 		List	   *name = ((FuncCall *) node)->funcname;
-		List	   *schemas = list_length(name) > 1 ?
-			list_make1(strVal(list_nth(name, list_length(name) - 2))) : impact->catalog->path;
+		List	   *schemas = plan_schemas(impact->catalog, name);
 
 		if (svc_sql("SELECT FROM pg_catalog.pg_proc p"
 					"  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
@@ -193,8 +192,11 @@ plan_is_implied(Oid relation, List *condition)
 				   " WHERE conrelid = $1 AND contype = 'c' AND convalidated",
 				   sql_oid(relation));
 	for (uint64 row = 0; row < rows; row++)
-		known = list_concat(known, make_ands_implicit(canonicalize_qual(
-																		stringToNode(svc_sql_value(row, 1)), true)));
+	{
+		Expr	   *check = stringToNode(svc_sql_value(row, 1));
+
+		known = list_concat(known, make_ands_implicit(canonicalize_qual(check, true)));
+	}
 	return predicate_implied_by(condition, known, true);
 }
 

@@ -286,7 +286,7 @@ parse_body(void *argument)
 	body->statements = raw_parser(body->text, RAW_PARSE_DEFAULT);
 }
 
-/* The queries in the text of a function are looked at; what is wrong with it the statement itself will say. */
+/* The queries in the text of a function; what is wrong with it the statement itself will say. */
 static void
 analyze_body(Impact *impact, const char *text)
 {

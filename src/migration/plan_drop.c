@@ -54,6 +54,7 @@ static const char *const gone_query =
 static void
 lock_parent(Impact *impact, PlanRelation *relation)
 {
+	Oid			parent;
 	ListCell   *cell;
 
 	foreach(cell, relation->parents)
@@ -61,8 +62,8 @@ lock_parent(Impact *impact, PlanRelation *relation)
 	if (!OidIsValid(relation->oid) || relation->detached || !get_rel_relispartition(relation->oid) ||
 		!plan_is_table(relation))
 		return;
-	plan_lock_partitioned(impact, plan_find_oid(impact->catalog, get_partition_parent(relation->oid, true)),
-						  AccessExclusiveLock);
+	parent = get_partition_parent(relation->oid, true);
+	plan_lock_partitioned(impact, plan_find_oid(impact->catalog, parent), AccessExclusiveLock);
 }
 
 /* An object goes, with all that depends on it. */
@@ -168,12 +169,10 @@ static void
 drop_named(Impact *impact, const ObjectSource *source, Node *object)
 {
 	List	   *parts = name_parts(object);
-	List	   *schemas = impact->catalog->path;
+	List	   *schemas = plan_schemas(impact->catalog, parts);
 	List	   *oids;
 	ListCell   *cell;
 
-	if (list_length(parts) > 1)
-		schemas = list_make1(strVal(list_nth(parts, list_length(parts) - 2)));
 	oids = plan_oids(psprintf("%s AND ($2 IS NOT NULL)", source->query),
 					 sql_name(strVal(llast(parts))), sql_names(schemas));
 	foreach(cell, oids)
@@ -205,8 +204,7 @@ drop_of_relation(Impact *impact, ObjectType type, List *parts)
 static void
 drop_statistics(Impact *impact, List *parts)
 {
-	List	   *schemas = list_length(parts) > 1 ?
-		list_make1(strVal(list_nth(parts, list_length(parts) - 2))) : impact->catalog->path;
+	List	   *schemas = plan_schemas(impact->catalog, parts);
 
 	impact_lock_oids(impact, plan_oids("SELECT s.stxrelid FROM pg_catalog.pg_statistic_ext s"
 									   "  JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace"

@@ -44,6 +44,7 @@ typedef struct QueryWalk
 } QueryWalk;
 
 static bool walk_query(Node *node, QueryWalk *walk);
+static void walk_relation(QueryWalk *walk, RangeVar *name);
 static void write_deep(Impact *impact, PlanRelation *relation, CmdType command, List *columns,
 					   int depth);
 
@@ -183,6 +184,15 @@ lock_referenced(Impact *impact, PlanRelation *relation, List *columns)
 	impact_lock_oids(impact, tables, RowShareLock);
 }
 
+/* The tables whose foreign keys do one of some actions when a row is deleted ($2), or columns ($3) of it change */
+#define REFERENCING(actions) \
+	"SELECT DISTINCT c.conrelid FROM pg_catalog.pg_constraint c" \
+	" WHERE c.confrelid = $1 AND c.contype = 'f' AND c.conparentid = 0" \
+	"   AND (CASE WHEN $2 THEN c.confdeltype ELSE c.confupdtype END) IN (" actions ")" \
+	"   AND ($2 OR EXISTS (SELECT FROM pg_catalog.pg_attribute a" \
+	"                       WHERE a.attrelid = $1 AND a.attnum = ANY (c.confkey)" \
+	"                         AND a.attname = ANY ($3)))"
+
 /* Go on to the tables whose foreign keys refer to rows that are deleted, or change their key. */
 static void
 lock_referencing(Impact *impact, PlanRelation *relation, CmdType command, List *columns, int depth)
@@ -192,13 +202,6 @@ lock_referencing(Impact *impact, PlanRelation *relation, CmdType command, List *
 
 	if (!OidIsValid(relation->oid) || depth > MAX_DEPTH)
 		return;
-#define REFERENCING(actions) \
-	"SELECT DISTINCT c.conrelid FROM pg_catalog.pg_constraint c" \
-	" WHERE c.confrelid = $1 AND c.contype = 'f' AND c.conparentid = 0" \
-	"   AND (CASE WHEN $2 THEN c.confdeltype ELSE c.confupdtype END) IN (" actions ")" \
-	"   AND ($2 OR EXISTS (SELECT FROM pg_catalog.pg_attribute a" \
-	"                       WHERE a.attrelid = $1 AND a.attnum = ANY (c.confkey)" \
-	"                         AND a.attname = ANY ($3)))"
 	impact_lock_oids(impact, plan_oids(REFERENCING("'a', 'r'"), sql_oid(relation->oid),
 									   sql_bool(deletes), sql_names(columns)), RowShareLock);
 	cascades = plan_oids(REFERENCING("'c', 'n', 'd'"), sql_oid(relation->oid),
@@ -382,11 +385,49 @@ walk_with(QueryWalk *walk, WithClause *with)
 	}
 }
 
-/* Does FOR UPDATE and its like lock rows of all relations that are read, or of some? */
+/* Does FOR UPDATE or its like lock rows of all relations in FROM? */
 static LOCKMODE
 locking_mode(SelectStmt *select)
 {
-	return select->lockingClause == NIL ? AccessShareLock : RowShareLock;
+	ListCell   *cell;
+
+	foreach(cell, select->lockingClause)
+		if (lfirst_node(LockingClause, cell)->lockedRels == NIL)
+			return RowShareLock;
+	return AccessShareLock;
+}
+
+/* FOR UPDATE OF: is this relation in FROM, by its alias or name, among those whose rows are locked? */
+static bool
+is_locked_by_name(SelectStmt *select, const RangeVar *name)
+{
+	const char *alias = name->alias ? name->alias->aliasname : name->relname;
+	ListCell   *cell;
+	ListCell   *other;
+
+	foreach(cell, select->lockingClause)
+		foreach(other, lfirst_node(LockingClause, cell)->lockedRels)
+			if (strcmp(lfirst_node(RangeVar, other)->relname, alias) == 0)
+				return true;
+	return false;
+}
+
+/* Lock the relations that FOR UPDATE OF names. */
+static void
+lock_by_name(QueryWalk *walk, SelectStmt *select, Node *from)
+{
+	if (IsA(from, JoinExpr))
+	{
+		lock_by_name(walk, select, ((JoinExpr *) from)->larg);
+		lock_by_name(walk, select, ((JoinExpr *) from)->rarg);
+	}
+	else if (IsA(from, RangeVar) && is_locked_by_name(select, (RangeVar *) from))
+	{
+		QueryWalk	locking = *walk;
+
+		locking.mode = RowShareLock;
+		walk_relation(&locking, (RangeVar *) from);
+	}
 }
 
 /* A relation that a query reads, unless it is one of its WITH queries. */
@@ -430,10 +471,7 @@ static void
 walk_call(QueryWalk *walk, FuncCall *call)
 {
 	const char *name = strVal(llast(call->funcname));
-	PlanCatalog *catalog = walk->impact->catalog;
-	List	   *schemas = list_length(call->funcname) > 1 ?
-		list_make1(strVal(list_nth(call->funcname, list_length(call->funcname) - 2))) :
-		catalog->path;
+	List	   *schemas = plan_schemas(walk->impact->catalog, call->funcname);
 
 	if (walk->stage != STAGE_EXECUTED)
 		return;
@@ -453,6 +491,7 @@ static bool
 walk_select(SelectStmt *select, QueryWalk *walk)
 {
 	QueryWalk	inner = *walk;
+	ListCell   *cell;
 
 	walk_with(&inner, select->withClause);
 	if (select->op != SETOP_NONE)
@@ -460,6 +499,8 @@ walk_select(SelectStmt *select, QueryWalk *walk)
 			walk_query((Node *) select->sortClause, &inner);
 	inner.mode = Max(walk->mode, locking_mode(select));
 	(void) walk_query((Node *) select->fromClause, &inner);
+	foreach(cell, select->fromClause)
+		lock_by_name(&inner, select, lfirst(cell));
 	inner.mode = AccessShareLock;
 	return walk_query((Node *) select->targetList, &inner) ||
 		walk_query((Node *) select->distinctClause, &inner) ||

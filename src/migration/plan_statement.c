@@ -26,7 +26,7 @@ literal(Node *node)
 		strVal(&((A_Const *) node)->val) : NULL;
 }
 
-/* SELECT set_config('search_path', '', false), as dumps begin: names mean something else from here on. */
+/* SELECT set_config('search_path', '', false), as dumps begin: names mean something else then. */
 static void
 plan_set_config(Impact *impact, List *targets)
 {
@@ -171,18 +171,21 @@ plan_vacuum(Impact *impact, Node *node)
 	foreach(cell, stmt->rels)
 	{
 		PlanRelation *table = plan_find(impact->catalog, lfirst_node(VacuumRelation, cell)->relation);
+		bool		children;
 
 		if (!table)
 			continue;
-		impact_lock_tree(impact, table, SVC_ANALYZE_CHILDREN || table->kind == RELKIND_PARTITIONED_TABLE,
-						 full ? AccessExclusiveLock : ShareUpdateExclusiveLock);
-		/* rows of children count for the parent's statistics */
-		if (!full)
-			impact_lock_tree(impact, table, true, AccessShareLock);
-		else
-			impact_rewrite_tree(impact, table, table->kind == RELKIND_PARTITIONED_TABLE);
+		children = SVC_ANALYZE_CHILDREN || table->kind == RELKIND_PARTITIONED_TABLE;
 		if (full)
-			plan_lock_indexes(impact, table, table->kind == RELKIND_PARTITIONED_TABLE, AccessExclusiveLock);
+		{
+			impact_lock_tree(impact, table, children, AccessExclusiveLock);
+			plan_lock_indexes(impact, table, children, AccessExclusiveLock);
+			impact_rewrite_tree(impact, table, children);
+			continue;
+		}
+		impact_lock_tree(impact, table, children, ShareUpdateExclusiveLock);
+		/* rows of children count for the parent's statistics */
+		impact_lock_tree(impact, table, true, AccessShareLock);
 	}
 }
 

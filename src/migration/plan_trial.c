@@ -181,6 +181,15 @@ advanced_sequences(List *planned)
 	return names.len > 0 ? psprintf("not undone: what it took from %s", names.data) : NULL;
 }
 
+/* COPY ... TO STDOUT? */
+static bool
+copies_to_client(Node *statement)
+{
+	CopyStmt   *copy = (CopyStmt *) statement;
+
+	return IsA(statement, CopyStmt) && !copy->is_from && !copy->filename;
+}
+
 /* Why a statement cannot be tried; NULL: it can */
 static char *
 why_not(const MigrationFile *file, Node *statement)
@@ -195,7 +204,7 @@ why_not(const MigrationFile *file, Node *statement)
 		return psprintf("not tried: %s cannot run in a transaction; what follows may miss it", reason);
 	if (file->transactional == 0)
 		return pstrdup("not tried: its file is to run without a transaction");
-	if (IsA(statement, CopyStmt) && !((CopyStmt *) statement)->is_from && !((CopyStmt *) statement)->filename)
+	if (copies_to_client(statement))
 		return pstrdup("not tried: there is no client to copy to");
 	return NULL;
 }
@@ -206,12 +215,12 @@ run(void *argument)
 {
 	TrialStatement *s = argument;
 	RawStmt    *raw = s->statement->raw;
+	CopyData	data = {s->statement->copy_data, s->statement->copy_length};
 	QueryCompletion completion;
 
 	InitializeQueryCompletion(&completion);
 	if (s->statement->copy_data)
-		completion.nprocessed = runner_copy(castNode(CopyStmt, raw->stmt), s->text,
-											(CopyData) {s->statement->copy_data, s->statement->copy_length});
+		completion.nprocessed = runner_copy(castNode(CopyStmt, raw->stmt), s->text, data);
 	else
 		runner_execute(raw, s->text, CurrentMemoryContext, DestNone, &completion);
 	CommandCounterIncrement();

@@ -294,11 +294,11 @@ write_withdrawn(const History *history, Attempt *attempt)
 			   false);
 }
 
-/* Repair: the tool's migration failed; its version stays, as its force would set it. */
+/* Repair: a migration failed, and is to be run again. */
 static void
 repair_failed(const History *history, const AppliedMigration *applied)
 {
-	write_mark(history, read_mark(history).version, false);
+	write_mark(history, highest_below(history->applied, read_mark(history).version), false);
 }
 
 /* What the tool's force does. */

@@ -169,6 +169,8 @@ my @cases = (
 	'ALTER TABLE lonely ADD EXCLUDE USING btree (other WITH =)',
 	'ALTER TABLE customers ADD CONSTRAINT k UNIQUE USING INDEX customers_score',
 	'ALTER TABLE events ADD UNIQUE (at, id)',
+	'ALTER TABLE logs ADD PRIMARY KEY (id, at)',
+	'ALTER TABLE logs ADD COLUMN a int NOT NULL DEFAULT 1, DROP COLUMN at, ADD CHECK (id > 0)',
 	'ALTER TABLE orders DROP CONSTRAINT orders_customer_id_fkey',
 	'ALTER TABLE customers DROP CONSTRAINT customers_email_key',
 	'ALTER TABLE customers DROP CONSTRAINT customers_pkey CASCADE',
@@ -257,6 +259,8 @@ my @cases = (
 	'CREATE PUBLICATION p FOR TABLE lonely, vehicles',
 	# what goes
 	'DROP TABLE lonely CASCADE',
+	'DROP TABLE items, scratch',
+	'DROP TABLE IF EXISTS nowhere, boats',
 	'DROP TABLE orders CASCADE',
 	'DROP TABLE items',
 	'DROP TABLE customers CASCADE',
@@ -317,6 +321,11 @@ my @cases = (
 		'SELECT * FROM vehicles',
 		'SELECT * FROM ONLY vehicles',
 		'SELECT * FROM lonely FOR UPDATE',
+		'SELECT * FROM lonely l JOIN boats b USING (id) FOR UPDATE OF l',
+		'SELECT * FROM boats, LATERAL (SELECT * FROM lonely WHERE lonely.id = boats.id LIMIT 1) l',
+		'WITH RECURSIVE r AS (SELECT 1 AS id UNION SELECT id + 1 FROM r WHERE id < 3) SELECT * FROM r JOIN cars USING (id)',
+		'VALUES (1), (2)',
+		'TABLE boats',
 		'SELECT * FROM events',
 		'WITH orders AS (SELECT 1 AS id) SELECT * FROM orders',
 		'SELECT (SELECT count(*) FROM boats) FROM lonely WHERE EXISTS (SELECT FROM cars)',
@@ -399,11 +408,11 @@ diag(sprintf('%d kinds of statement in %d cases on %s', scalar keys %checked, sc
 cmp_ok(scalar keys %checked, '>=', 60, 'kinds of statement');
 is($node->safe_psql('app', 'SELECT count(*) FROM oracle.planned_locks'), 0, 'planning locks nothing');
 
-diag($_) foreach @differences;
 check_no_waiting();
 check_trial();
 check_trial_waits();
 check_many();
+diag($_) foreach @differences;
 
 done_testing();
 
