@@ -103,7 +103,7 @@ SELECT * FROM svc.migration_source;
 CREATE TABLE regress_eve.copies AS SELECT c FROM svc.migration_content c;
 CREATE TABLE regress_eve.copies AS SELECT s FROM svc.migration_source s;
 RESET ROLE;
-SELECT svc.alter_service('regress_alice', rename => 'regress_alice_2');
+SELECT svc.alter_service('regress_alice', new_name => 'regress_alice_2');
 SELECT placeholders FROM svc.migration_source;
 
 -- a service whose name is a way to the folders of others
@@ -111,6 +111,15 @@ SELECT svc.create_service('regress_alice_2/secret');
 SELECT svc.create_service('.');
 SELECT current_setting('data_directory') AS directory \gset
 CALL svc.migrate_all(:'directory', 'regress_no_such_folder/%s');
-SELECT svc.drop_service(service) FROM svc.services WHERE service IN ('.', 'regress_alice_2/secret') ORDER BY 1;
+SELECT svc.drop_service('.');
+SELECT svc.drop_service('regress_alice_2/secret');
+
+-- a migration that drops its service, in its caller's transaction: the history is that of a service
+SELECT svc.create_service('regress_bob', schema => 'regress_bob', login => 'regress_bob_user', login_level => 'owner');
+SELECT svc.load_migrations('regress_bob', '{"1_a.sql": "SELECT svc.drop_service(''regress_bob'')"}'::jsonb);
+SET SESSION AUTHORIZATION regress_bob_user;
+SELECT svc.apply_migration('regress_bob', '1');
+RESET SESSION AUTHORIZATION;
+SELECT svc.drop_service('regress_bob', drop_objects => true);
 SELECT svc.drop_service('regress_alice_2', drop_objects => true);
 SELECT svc.drop_service('regress_eve', drop_objects => true);
