@@ -98,7 +98,7 @@ SET svc_ownership.migration_lock_timeout = '700ms';
 CALL run('010.sql', 'PREPARE p AS SELECT 1; SELECT pg_advisory_lock(1);
 DO $$ BEGIN IF nextval(''tries'') < 2 THEN RAISE EXCEPTION ''not yet'' USING ERRCODE = ''serialization_failure''; END IF; END $$');
 CALL run('011.sql', 'CREATE FUNCTION slow() RETURNS int IMMUTABLE LANGUAGE plpgsql AS
-$$ BEGIN IF nextval(''tries_of_index'') < 2 THEN RAISE EXCEPTION ''not yet'' USING ERRCODE = ''serialization_failure''; END IF; RETURN 1; END $$;
+$$ BEGIN IF nextval(''res.tries_of_index'') < 2 THEN RAISE EXCEPTION ''not yet'' USING ERRCODE = ''serialization_failure''; END IF; RETURN 1; END $$;
 CREATE INDEX CONCURRENTLY t_slow ON t ((id + slow())); CREATE TABLE timeout AS SELECT current_setting(''lock_timeout'')');
 -- and what a loop that commits keeps of its cursor does not stay
 CALL run('012.sql', 'VACUUM t; DO $$ DECLARE r record; BEGIN FOR r IN SELECT generate_series(1, 2) LOOP COMMIT;
