@@ -107,6 +107,10 @@ COMMENT ON TABLE svc.migration_history IS
 
 -- Nobody keeps a copy of such a row: who later owned a service of that name could read it
 REVOKE USAGE ON TYPE svc.migration_source, svc.migration_content, svc.migration_history FROM PUBLIC;
+-- pg_dump knows no rights of such types, and would complain of initial ones
+DELETE FROM pg_catalog.pg_init_privs
+ WHERE classoid = 'pg_catalog.pg_type'::pg_catalog.regclass
+   AND objoid IN ('svc.migration_source'::pg_catalog.regtype, 'svc.migration_content'::pg_catalog.regtype, 'svc.migration_history'::pg_catalog.regtype);
 
 -- Only our own functions and superusers write these tables, but for rows of a
 -- restore by the service's own user.  Whoever dumps gets the rows whose text he
