@@ -24,7 +24,7 @@ MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory driz
                plan_column plan_create plan_drop plan_impact plan_partition plan_query \
                plan_statement plan_trial plan_visit position private_text properties \
                read_migration repair repeatable run running script setting split state \
-               statement store task tool tool_drizzle tool_flyway tool_golang_migrate \
+               statement store task tool tool_drizzle tool_flyway tool_golang_migrate tool_table \
                tool_goose utf8 validate variable version
 
 OBJS         = src/svc_ownership.o \

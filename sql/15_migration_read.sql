@@ -16,7 +16,7 @@ CREATE FUNCTION pg_temp.files(VARIADIC names text[]) RETURNS jsonb LANGUAGE sql 
 CREATE FUNCTION pg_temp.format(files jsonb) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM svc.load_migrations('readings', files => files);
-    RETURN (SELECT format || ' ' || settings FROM svc.migration_source);
+    RETURN (SELECT format || ' ' || settings || COALESCE(' ' || substr(placeholders::text, 10), '') FROM svc.migration_source);
 END $$;
 
 \set SHOW_CONTEXT never

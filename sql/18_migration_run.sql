@@ -72,6 +72,8 @@ SELECT files('{"030_bad.sql": "SELECT svc.drop_service(''mig'')"}') AS files \gs
 CALL svc.migrate('mig', files => :'files');
 SELECT files('{"030_bad.sql": "VACUUM users; CALL svc.migrate(''mig'')"}') AS files \gset
 CALL svc.migrate('mig', files => :'files');
+-- what it did stays, until it is given up
+SELECT * FROM svc.repair_migrations('mig');
 SELECT files('{"030_bad.sql": "SET statement_timeout = ''50ms''; SELECT pg_sleep(10)"}') AS files \gset
 CALL svc.migrate('mig', files => :'files');
 SELECT files('{"030_bad.sql": "COPY users TO STDOUT"}') AS files \gset

@@ -120,6 +120,20 @@ svc_sql_begin_theirs(SqlScope *scope, Oid user, const char *search_path)
 }
 
 /*
+ * For the rest of the scope, leave nothing behind that runs later, as somebody
+ * else: no deferred trigger, no cursor that outlives the transaction.
+ */
+void
+svc_sql_restrict(void)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, context | SECURITY_RESTRICTED_OPERATION);
+}
+
+/*
  * Do the statements that run now come from a scope, as the user that it
  * switched to?  Not so for what they call as somebody else.
  */

@@ -41,6 +41,7 @@ typedef struct SqlSaved
 extern void svc_sql_begin(SqlScope *scope, Oid user);
 extern void svc_sql_begin_restricted(SqlScope *scope, Oid user);
 extern void svc_sql_begin_theirs(SqlScope *scope, Oid user, const char *search_path);
+extern void svc_sql_restrict(void);
 extern bool svc_sql_is_own(void);
 extern void svc_sql_join_by_hash(void);
 extern void svc_sql_join_as_written(void);

@@ -15,6 +15,7 @@
 #include "migration/formats.h"
 #include "migration/repeatable.h"
 #include "migration/run.h"
+#include "migration/running.h"
 #include "migration/script.h"
 #include "migration/statement.h"
 #include "runner/execute.h"
@@ -135,6 +136,17 @@ run_file(const History *history, const MigrationFile *file)
 	return n;
 }
 
+/* Refuse to write down what was done for a service that is gone: whoever made one of its name would get it. */
+static void
+check_service_stays(const char *name, const MigrationFile *file)
+{
+	if (!service_lookup(name, true))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("migration \"%s\" dropped or renamed its own service \"%s\"", file->script,
+						name)));
+}
+
 /*
  * svc.apply_migration(service, version)
  */
@@ -155,11 +167,14 @@ svc_apply_migration(PG_FUNCTION_ARGS)
 				 errmsg("a superuser cannot apply a migration inside a transaction"),
 				 errdetail("Its statements would run in a superuser's session."),
 				 errhint("CALL svc.migrate(), or log in as a member of the service's owner role.")));
+	running_lock(service);
 	history = history_read(service->name, true);
+	running_lock_tool(history);
 	attempt.file = pending_file(history, version);
 	attempt.asked_by = GetUserNameFromId(GetSessionUserId(), false);
 	attempt.started_at = GetCurrentTimestamp();
 	attempt.statements = attempt.done = run_file(history, attempt.file);
+	check_service_stays(history->service->name, attempt.file);
 	history_record(history, &attempt);
 	PG_RETURN_VOID();
 }

@@ -178,7 +178,6 @@ supersede(const History *history, Attempt *attempt)
 		return;
 	attempt->tool_key = before->tool_key;
 	attempt_abandon(history->service->name, before->number);
-	((PastAttempt *) before)->unfinished = false;
 }
 
 /* Give an attempt up that is half done. */
@@ -278,6 +277,9 @@ history_fail(const History *history, Attempt *attempt, const ErrorData *error, b
 
 	if (attempt->number != 0 && !half_done)
 		tool_write_withdrawn(history, attempt);
+	/* it failed before it went on: still one is to be finished, and no more */
+	if (half_done)
+		supersede(history, attempt);
 	if (attempt->number == 0)
 		insert_attempt(history, attempt, outcome, sqlstate, error_text(error));
 	else

@@ -24,7 +24,8 @@ SVC_FUNCTION(svc_migration_renamed);
 static bool
 holds_private_text(Oid relation)
 {
-	return relation == svc_catalog_relation("migration_content") ||
+	return relation == svc_catalog_relation("migration_source") ||
+		relation == svc_catalog_relation("migration_content") ||
 		relation == svc_catalog_relation("migration_history");
 }
 
@@ -70,17 +71,6 @@ svc_migration_renamed(PG_FUNCTION_ARGS)
 	return PointerGetDatum(relabelled(data->tg_relation, data->tg_newtuple));
 }
 
-/* A service's source that a user restores: the tool's table is one that he could write himself. */
-static HeapTuple
-check_restored_source(Relation rel, HeapTuple row)
-{
-	Oid			history = svc_row_oid(rel, row, "history");
-
-	if (OidIsValid(history))
-		svc_guard_check_relation(rel, history);
-	return row;
-}
-
 /* A file that a user restores: what it says concerns nobody but the service, which is his. */
 static HeapTuple
 check_restored_file(Relation rel, HeapTuple row)
@@ -99,6 +89,30 @@ check_own_text(Relation rel, HeapTuple row, Datum text)
 									   service));
 }
 
+/* The same of a column that can be NULL. */
+static void
+check_own_text_if_any(Relation rel, HeapTuple row, const char *column)
+{
+	bool		isnull;
+	Datum		text = SPI_getbinval(row, RelationGetDescr(rel),
+									 SPI_fnumber(RelationGetDescr(rel), column), &isnull);
+
+	if (!isnull)
+		check_own_text(rel, row, text);
+}
+
+/* A service's source that a user restores: the tool's table is one that he could write himself. */
+static HeapTuple
+check_restored_source(Relation rel, HeapTuple row)
+{
+	Oid			history = svc_row_oid(rel, row, "history");
+
+	if (OidIsValid(history))
+		svc_guard_check_relation(rel, history);
+	check_own_text_if_any(rel, row, "placeholders");
+	return row;
+}
+
 /* A file's text that a user restores. */
 static HeapTuple
 check_restored_content(Relation rel, HeapTuple row)
@@ -111,12 +125,7 @@ check_restored_content(Relation rel, HeapTuple row)
 static HeapTuple
 check_restored_history(Relation rel, HeapTuple row)
 {
-	bool		isnull;
-	Datum		error = SPI_getbinval(row, RelationGetDescr(rel),
-									  SPI_fnumber(RelationGetDescr(rel), "error"), &isnull);
-
-	if (!isnull)
-		check_own_text(rel, row, error);
+	check_own_text_if_any(rel, row, "error");
 	return row;
 }
 

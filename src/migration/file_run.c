@@ -102,6 +102,18 @@ check_no_client(Node *statement)
 				 errmsg("cannot COPY to a client in a migration")));
 }
 
+/* Refuse PREPARE TRANSACTION: our lock cannot go with it, and how far the file came would be locked. */
+static void
+check_not_prepare(Node *statement)
+{
+	if (IsA(statement, TransactionStmt) &&
+		((TransactionStmt *) statement)->kind == TRANS_STMT_PREPARE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE TRANSACTION in a migration"),
+				 errhint("End it with COMMIT.")));
+}
+
 /* Take a statement in hand: its text in memory of its own, its place for errors. */
 static RunningStatement *
 take(FileRun *f, Script *script, ScriptStatement *statement)
@@ -128,6 +140,7 @@ execute(RunningStatement *r)
 	QueryCompletion completion;
 
 	check_no_client(statement->raw->stmt);
+	check_not_prepare(statement->raw->stmt);
 	if (statement->copy_data)
 		runner_copy(castNode(CopyStmt, statement->raw->stmt), r->text,
 					(CopyData) {statement->copy_data, statement->copy_length});
@@ -165,18 +178,49 @@ run_statement(FileRun *f, Script *script, ScriptStatement *statement, Afterwards
 	MemoryContextDelete(r->cxt);
 }
 
+/* Refuse to end, in a file, a transaction that is not the file's. */
+static void
+check_keeps_transaction(const FileRun *f, const ScriptStatement *statement)
+{
+	if (statement_controls_transaction(statement->raw->stmt))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				 errmsg("\"%s\" cannot begin or end a transaction", f->file->script),
+				 errdetail("Line %d does, and it runs in the transaction of a migration.",
+						   statement->line)));
+}
+
+/* Refuse to go on in a transaction that a file has begun and not ended. */
+static void
+check_left_no_transaction(const FileRun *f)
+{
+	if (IsTransactionBlock())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				 errmsg("migration \"%s\" leaves a transaction open", f->file->script),
+				 errdetail("What it did in it is rolled back."),
+				 errhint("End it with COMMIT.")));
+}
+
 /* Run all statements of a file, in the transaction block that there is, or each by itself. */
 static void
 run_statements(FileRun *f)
 {
+	bool		in_block = IsTransactionBlock();
 	MemoryContext old = MemoryContextSwitchTo(f->cxt);
 	Script	   *script = script_open(f->format, f->file, f->direction, f->text, f->length,
 									 f->variables);
 	ScriptStatement statement;
 
 	while (script_next(script, &statement))
+	{
+		if (in_block)
+			check_keeps_transaction(f, &statement);
 		run_statement(f, script, &statement, NULL);
+	}
 	script_close(script);
+	if (!in_block)
+		check_left_no_transaction(f);
 	MemoryContextSwitchTo(old);
 }
 
@@ -246,12 +290,22 @@ check_service(const FileRun *f)
 						f->file->script, f->run->task->service)));
 }
 
+/* For the context of an error: it may come as late as that, from what is deferred. */
+static void
+show_end(void *argument)
+{
+	errcontext("end of migration \"%s\"", ((FileRun *) argument)->file->script);
+}
+
 /* Run a file in one transaction, with its row of the history. */
 FileOutcome
 file_run_atomic(FileRun *f)
 {
+	ErrorContextCallback context = {error_context_stack, show_end, f};
+	/* a copy: if the transaction fails, nothing of it was written */
+	Attempt		attempt = *f->attempt;
 	FileOutcome outcome;
-	const char *each = f->direction == DIRECTION_UP ? "Migrate" : "Undo";
+	const char *each = f->attempt->direction == DIRECTION_UP ? "Migrate" : "Undo";
 
 	begin_block();
 	outcome = lock_tool(f, false);
@@ -265,10 +319,12 @@ file_run_atomic(FileRun *f)
 	callback_run(f->run, psprintf("afterEach%s", each));
 	run_begin();
 	check_service(f);
-	f->attempt->done = f->attempt->statements;
-	history_record(f->run->history, f->attempt);
+	attempt.done = attempt.statements;
+	history_record(f->run->history, &attempt);
 	run_end();
+	error_context_stack = &context;
 	end_block();
+	error_context_stack = context.previous;
 	return FILE_DONE;
 }
 
@@ -286,38 +342,49 @@ hash_more(uint64 hash, const ScriptStatement *statement)
 	return hash;
 }
 
-/* The hash of the statements up to the one at work as it is written down; it lives as long as the file is at work. */
+/* The hash of the statements up to the one at work as it is written down. */
 static char *
 hash_string(const FileRun *f)
 {
-	return MemoryContextStrdup(f->cxt, psprintf("%016llx", (unsigned long long) f->hash));
+	return psprintf("%016llx", (unsigned long long) f->hash);
 }
 
-/* Write down how far the file came, in the transaction that brought it there. */
+/*
+ * Write down how far the file came, in the transaction that brought it there.
+ * It did not before that has ended: see note_progress.
+ */
 static void
 write_progress(FileRun *f, const ScriptStatement *statement)
 {
+	Attempt		reached = *f->attempt;
+
 	PushActiveSnapshot(GetTransactionSnapshot());
 	check_service(f);
-	f->attempt->done = statement->number;
-	f->attempt->done_hash = hash_string(f);
-	history_progress(f->run->history, f->attempt);
+	reached.done = statement->number;
+	reached.done_hash = hash_string(f);
+	history_progress(f->run->history, &reached);
 	PopActiveSnapshot();
 }
 
-/* Before the end of a transaction that the file began: how far it will have come. */
+/* The transaction has ended in which that was written. */
 static void
-write_progress_before(FileRun *f, const ScriptStatement *statement)
+note_progress(FileRun *f, const ScriptStatement *statement)
 {
-	int			done = f->attempt->done;
-	char	   *done_hash = f->attempt->done_hash;
+	f->attempt->done = statement->number;
+	snprintf(f->done_hash, sizeof(f->done_hash), "%016llx", (unsigned long long) f->hash);
+	f->attempt->done_hash = f->done_hash;
+	f->may_be_done = false;
+	f->leaves_traces = false;
+}
 
+/* Write it down in a transaction, or in a command of the block that there is. */
+static void
+write_progress_apart(FileRun *f, const ScriptStatement *statement)
+{
 	StartTransactionCommand();
 	write_progress(f, statement);
 	CommitTransactionCommand();
-	/* not before it has ended */
-	f->attempt->done = done;
-	f->attempt->done_hash = done_hash;
+	MemoryContextSwitchTo(f->cxt);
 }
 
 /* BEGIN, COMMIT and the like in a file. */
@@ -325,16 +392,13 @@ static void
 run_control(FileRun *f, Script *script, ScriptStatement *statement)
 {
 	TransactionStmtKind kind = castNode(TransactionStmt, statement->raw->stmt)->kind;
-	bool		ends = IsTransactionBlock() &&
-		(kind == TRANS_STMT_COMMIT || kind == TRANS_STMT_PREPARE);
+	bool		ends = IsTransactionBlock() && kind == TRANS_STMT_COMMIT;
 
 	if (ends)
-		write_progress_before(f, statement);
+		write_progress_apart(f, statement);
 	run_statement(f, script, statement, NULL);
-	if (!ends)
-		return;
-	f->attempt->done = statement->number;
-	f->attempt->done_hash = hash_string(f);
+	if (ends)
+		note_progress(f, statement);
 }
 
 /* Run a statement of our own that clears something away. */
@@ -361,12 +425,17 @@ static bool
 clear_leftovers(FileRun *f, const ScriptStatement *statement)
 {
 	List	   *cleaning;
-	bool		done;
+	const char *reason;
+	bool		done = false;
 	ListCell   *cell;
 
 	StartTransactionCommand();
 	MemoryContextSwitchTo(f->cxt);
-	done = leftover_clear(statement->raw->stmt, f->may_be_done, &cleaning);
+	/* others leave nothing, and what is there is not theirs */
+	if (statement_is_transactional(statement->raw->stmt, &reason))
+		cleaning = NIL;
+	else
+		done = leftover_clear(statement->raw->stmt, f->may_be_done, &cleaning);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(f->cxt);
 	foreach(cell, cleaning)
@@ -396,10 +465,27 @@ static void
 discard_all(FileRun *f, const ScriptStatement *statement)
 {
 	run_session(f->run);
-	StartTransactionCommand();
-	write_progress(f, statement);
-	CommitTransactionCommand();
+	write_progress_apart(f, statement);
+	note_progress(f, statement);
 	keep_tool_away(f);
+}
+
+/* Run a statement that may wait as long as it must; whatever happens, others after it may not. */
+static void
+run_untimed(FileRun *f, Script *script, ScriptStatement *statement)
+{
+	int			timeout = LockTimeout;
+
+	LockTimeout = 0;
+	PG_TRY();
+	{
+		run_statement(f, script, statement, write_progress);
+	}
+	PG_FINALLY();
+	{
+		LockTimeout = timeout;
+	}
+	PG_END_TRY();
 }
 
 /*
@@ -412,16 +498,15 @@ run_alone(FileRun *f, Script *script, ScriptStatement *statement)
 {
 	Node	   *node = statement->raw->stmt;
 	bool		let_go = f->run->history->source->format == FORMAT_GOLANG_MIGRATE;
-	int			timeout = LockTimeout;
 
 	if (let_go)
 		unlock_tool(f);
-	if (statement_waits_harmlessly(node))
-		LockTimeout = 0;
 	f->leaves_traces = true;
-	run_statement(f, script, statement, write_progress);
-	f->leaves_traces = false;
-	LockTimeout = timeout;
+	if (statement_waits_harmlessly(node))
+		run_untimed(f, script, statement);
+	else
+		run_statement(f, script, statement, write_progress);
+	note_progress(f, statement);
 	if (let_go)
 		keep_tool_away(f);
 }
@@ -441,6 +526,7 @@ run_step(FileRun *f, Script *script, ScriptStatement *statement)
 	const char *reason;
 	bool		transactional;
 
+	f->leaves_traces = false;
 	if (statement_controls_transaction(node))
 	{
 		run_control(f, script, statement);
@@ -456,7 +542,10 @@ run_step(FileRun *f, Script *script, ScriptStatement *statement)
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(f->cxt);
 	if (transactional)
+	{
 		run_statement(f, script, statement, write_progress);
+		note_progress(f, statement);
+	}
 	else if (is_discard_all(node))
 		discard_all(f, statement);
 	else
@@ -465,15 +554,38 @@ run_step(FileRun *f, Script *script, ScriptStatement *statement)
 
 /* The statements that are done must be those that were. */
 static void
-check_hash(const FileRun *f)
+raise_changed(const FileRun *f)
 {
-	if (f->attempt->done_hash && strcmp(hash_string(f), f->attempt->done_hash) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("migration \"%s\" was changed in what has run already", f->file->script),
-				 errdetail("Its first %d statements were run, and are others now.",
-						   f->attempt->done),
-				 errhint("Put them back, or call svc.repair_migrations() to let it start again.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("migration \"%s\" was changed in what has run already", f->file->script),
+			 errdetail("Its first %d statements were run, and are others now.",
+					   f->attempt->done),
+			 errhint("Put them back, or call svc.repair_migrations() to let it start again.")));
+}
+
+/* Begin the block again that COMMIT AND CHAIN began: as the one before it. */
+static void
+begin_chained(FileRun *f)
+{
+	QueryCompletion completion;
+
+	runner_begin_statement("BEGIN");
+	runner_execute(f->begin, "BEGIN", f->cxt, DestNone, &completion);
+	runner_end_statement();
+	MemoryContextSwitchTo(f->cxt);
+}
+
+/* Pass over the end of a transaction, or its beginning. */
+static void
+pass_over_control(FileRun *f, const ScriptStatement *statement)
+{
+	TransactionStmt *control = castNode(TransactionStmt, statement->raw->stmt);
+
+	if (control->kind == TRANS_STMT_BEGIN || control->kind == TRANS_STMT_START)
+		f->begin = copyObject(statement->raw);
+	else if (control->chain && f->begin && statement->number == f->attempt->done)
+		begin_chained(f);
 }
 
 /* Pass over a statement that is done; one that the session needs is run again in a new one. */
@@ -484,8 +596,11 @@ pass_over(FileRun *f, Script *script, ScriptStatement *statement, List **tempora
 
 	if (shapes && f->replay)
 		run_statement(f, script, statement, NULL);
-	if (statement->number == f->attempt->done)
-		check_hash(f);
+	if (statement->number == f->attempt->done && f->attempt->done_hash &&
+		strcmp(hash_string(f), f->attempt->done_hash) != 0)
+		raise_changed(f);
+	if (statement_controls_transaction(statement->raw->stmt))
+		pass_over_control(f, statement);
 }
 
 /* Run the statements that are not done yet. */
@@ -495,35 +610,33 @@ run_steps(FileRun *f)
 	Script	   *script = script_open(f->format, f->file, f->direction, f->text, f->length,
 									 f->variables);
 	int			first = f->attempt->done + 1;
+	int			n = 0;
 	List	   *temporary = NIL;
 	ScriptStatement statement;
 
 	f->hash = 0;
 	while (script_next(script, &statement))
 	{
+		n = statement.number;
 		f->hash = hash_more(f->hash, &statement);
-		if (statement.number < first)
+		if (n < first)
 		{
 			pass_over(f, script, &statement, &temporary);
 			continue;
 		}
-		if (statement.number == first && first > 1 && clear_leftovers(f, &statement))
+		if (n == first && f->leaves_traces && clear_leftovers(f, &statement))
 		{
-			StartTransactionCommand();
-			write_progress(f, &statement);
-			CommitTransactionCommand();
+			write_progress_apart(f, &statement);
+			note_progress(f, &statement);
 		}
 		else
 			run_step(f, script, &statement);
 		MemoryContextSwitchTo(f->cxt);
 	}
 	script_close(script);
-	if (IsTransactionBlock())
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
-				 errmsg("migration \"%s\" leaves a transaction open", f->file->script),
-				 errdetail("What it did in it is rolled back."),
-				 errhint("End it with COMMIT.")));
+	if (n < first - 1)
+		raise_changed(f);
+	check_left_no_transaction(f);
 }
 
 /* Run a file statement by statement, from where it came to. */
@@ -531,7 +644,7 @@ FileOutcome
 file_run_stepwise(FileRun *f)
 {
 	FileOutcome outcome = lock_tool(f, true);
-	const char *each = f->direction == DIRECTION_UP ? "Migrate" : "Undo";
+	const char *each = f->attempt->direction == DIRECTION_UP ? "Migrate" : "Undo";
 
 	if (outcome != FILE_DONE)
 		return outcome;
@@ -539,9 +652,12 @@ file_run_stepwise(FileRun *f)
 	callback_run(f->run, psprintf("beforeEach%s", each));
 	if (f->attempt->number == 0)
 	{
+		Attempt		begun = *f->attempt;
+
 		run_begin();
-		history_begin(f->run->history, f->attempt);
+		history_begin(f->run->history, &begun);
 		run_end();
+		*f->attempt = begun;
 	}
 	MemoryContextSwitchTo(f->cxt);
 	run_steps(f);
@@ -577,8 +693,9 @@ file_is_atomic(FileRun *f)
 
 		if (f->attempt)
 			f->attempt->statements++;
-		if (f->file->transactional != 1 &&
-			(statement_controls_transaction(node) || !statement_is_transactional(node, &reason)))
+		/* one that the file's tool takes for a transaction fails in it, as there */
+		if (statement_controls_transaction(node) ||
+			(f->file->transactional != 1 && !statement_is_transactional(node, &reason)))
 			atomic = false;
 	}
 	script_close(script);

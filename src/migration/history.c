@@ -113,6 +113,18 @@ applied_of_row(const Row *row)
 	return applied;
 }
 
+/*
+ * May its last statement have come to its end?  That of a runner which was
+ * killed, or cancelled (class 57) after it but before that was written down.
+ */
+static bool
+was_interrupted(const Row *row)
+{
+	char	   *sqlstate = row_text(row, COL_SQLSTATE);
+
+	return row_is(row, COL_OUTCOME, "running") || (sqlstate && strncmp(sqlstate, "57", 2) == 0);
+}
+
 /* A row of ours. */
 static PastAttempt *
 past_of_row(const Row *row)
@@ -122,7 +134,7 @@ past_of_row(const Row *row)
 	past->applied = applied_of_row(row);
 	past->unfinished = !past->applied->success;
 	past->attempt.number = past->applied->attempt;
-	past->attempt.interrupted = row_is(row, COL_OUTCOME, "running");
+	past->attempt.interrupted = was_interrupted(row);
 	past->attempt.direction = row_is(row, COL_ACTION, "undo") ? DIRECTION_DOWN : DIRECTION_UP;
 	past->attempt.asked_by = past->applied->installed_by;
 	past->attempt.started_at = past->applied->installed_at;

@@ -23,7 +23,10 @@
 #include "commands/defrem.h"
 #include "commands/subscriptioncmds.h"
 #include "commands/tablespace.h"
+#include "mb/pg_wchar.h"
 #include "migration/leftover.h"
+#include "miscadmin.h"
+#include "parser/parse_target.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -42,21 +45,49 @@ is_invalid(Oid index)
 	return invalid;
 }
 
-/* A name for an index as the server would choose it: the table's and the columns'. */
+/* What the server calls a column of an index. */
+static char *
+column_name(const IndexElem *element)
+{
+	char	   *name = element->name ? element->name : FigureIndexColname(element->expr);
+
+	return name ? name : "expr";
+}
+
+/* The same, with a number if another column is called so. */
+static char *
+distinct_name(List *names, const IndexElem *element)
+{
+	char	   *name = column_name(element);
+	char	   *candidate = name;
+
+	for (int i = 1; list_member(names, makeString(candidate)); i++)
+	{
+		char	   *number = psprintf("%d", i);
+		int			length = pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1 - strlen(number));
+
+		candidate = psprintf("%.*s%s", length, name, number);
+	}
+	return candidate;
+}
+
+/* The columns as the server puts them into the name of an index: also those that are only included. */
 static char *
 columns_of(const IndexStmt *statement)
 {
+	List	   *taken = NIL;
 	StringInfoData names;
 	ListCell   *cell;
 
 	initStringInfo(&names);
-	foreach(cell, statement->indexParams)
+	foreach(cell, list_concat_copy(statement->indexParams, statement->indexIncludingParams))
 	{
-		IndexElem  *element = lfirst_node(IndexElem, cell);
+		char	   *name = distinct_name(taken, lfirst_node(IndexElem, cell));
 
+		taken = lappend(taken, makeString(name));
 		if (names.len > 0)
 			appendStringInfoChar(&names, '_');
-		appendStringInfoString(&names, element->name ? element->name : "expr");
+		appendStringInfoString(&names, name);
 		if (names.len >= NAMEDATALEN)
 			break;
 	}
@@ -180,18 +211,29 @@ clear_all_indexes(Oid schema, List **statements)
 		Oid			of = get_rel_namespace(form->indrelid);
 
 		if (!form->indisvalid && name && is_transient(name) && !isAnyTempNamespace(of) &&
-			of != PG_TOAST_NAMESPACE && (!OidIsValid(schema) || of == schema))
+			of != PG_TOAST_NAMESPACE && (!OidIsValid(schema) || of == schema) &&
+			object_ownercheck(RelationRelationId, form->indexrelid, GetUserId()))
 			add(statements, psprintf("DROP INDEX CONCURRENTLY %s", full_name(form->indexrelid)));
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 }
 
+/* Is it a relation whose indexes can be made anew? */
+static bool
+has_indexes(Oid relation)
+{
+	char		kind = get_rel_relkind(relation);
+
+	return kind == RELKIND_RELATION || kind == RELKIND_MATVIEW;
+}
+
 /* REINDEX CONCURRENTLY: it is run again, on what was there before. */
 static void
 clear_reindex(const ReindexStmt *statement, List **statements)
 {
-	Oid			relation = InvalidOid;
+	Oid			relation;
+	ListCell   *cell;
 
 	if (!statement->relation)
 	{
@@ -204,8 +246,12 @@ clear_reindex(const ReindexStmt *statement, List **statements)
 	relation = RangeVarGetRelid(statement->relation, NoLock, true);
 	if (OidIsValid(relation) && statement->kind == REINDEX_OBJECT_INDEX)
 		relation = IndexGetRelation(relation, true);
-	if (OidIsValid(relation) && get_rel_relkind(relation) == RELKIND_RELATION)
-		clear_indexes_of(relation, statements);
+	if (!OidIsValid(relation))
+		return;
+	/* the relation itself, and partitions of it */
+	foreach(cell, find_all_inheritors(relation, NoLock, NULL))
+		if (has_indexes(lfirst_oid(cell)))
+			clear_indexes_of(lfirst_oid(cell), statements);
 }
 
 /* Is a partition on its way out, and no longer one when it is not? */

@@ -193,7 +193,7 @@ static ErrorData *
 do_task(MigrationTask *task, const MigratePlace *place, bool raise)
 {
 	char	   *lock = running_lock_name(place->database, task->service);
-	ErrorData  *error;
+	ErrorData  *volatile error = NULL;
 
 	begin_work(lock);
 	PG_TRY();
@@ -319,6 +319,20 @@ warn(const char *service, ErrorData *error)
 			 error->context ? errcontext("%s", error->context) : 0));
 }
 
+/*
+ * Refuse a service whose name leads elsewhere than to a folder of its own: to
+ * that of another, or to all of them, whose files would become its own.
+ */
+static void
+check_names_folder(const char *service)
+{
+	if (strchr(service, '/') || strcmp(service, ".") == 0 || strcmp(service, "..") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("\"%s\" is not the name of a folder", service),
+				 errhint("CALL svc.migrate() with a directory for this service.")));
+}
+
 /* The folder of a service: the pattern with its name for every %s. */
 static char *
 folder_of(const char *directory, const char *pattern, const char *service)
@@ -343,6 +357,7 @@ folder_of(const char *directory, const char *pattern, const char *service)
 /* A folder to be read */
 typedef struct Folder
 {
+	const char *service;
 	const char *name;
 	List	   *inputs;
 } Folder;
@@ -353,6 +368,7 @@ read_folder(void *argument)
 {
 	Folder	   *folder = argument;
 
+	check_names_folder(folder->service);
 	folder->inputs = inputs_of_directory(folder->name);
 }
 
@@ -360,9 +376,11 @@ read_folder(void *argument)
 static bool
 migrate_service(MigrationTask *task, const MigratePlace *place, const char *name)
 {
-	Folder		folder = {name, NIL};
+	Folder		folder = {task->service, name, NIL};
 	ErrorData  *error = svc_try(read_folder, &folder);
 
+	if (error && svc_is_interruption(error))
+		ReThrowError(error);
 	if (error && error->sqlerrcode == ERRCODE_UNDEFINED_FILE)
 	{
 		ereport(NOTICE,

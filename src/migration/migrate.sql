@@ -25,7 +25,7 @@ CREATE FUNCTION svc.apply_migration(service name, version text) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_apply_migration';
 COMMENT ON FUNCTION svc.apply_migration(name, text) IS
 'Applies one pending migration inside the caller''s transaction, as the service''s owner role, and writes its row of the history: for tests, which roll back. version: of a transactional migration that was loaded.
-Errors: those of its statements; 42501 not the service''s owner, or a superuser; 42704 no such service or migration; 55000 it is not pending; 0A000 it cannot run in one transaction.';
+Errors: those of its statements; 42501 not the service''s owner, or a superuser; 42704 no such service or migration; 55000 it is not pending; 0A000 it cannot run in one transaction; 55P03 migrations of the service are being run.';
 
 REVOKE EXECUTE ON PROCEDURE svc.migrate, svc.migrate_all, svc.undo_migrations FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION svc.apply_migration FROM PUBLIC;

@@ -214,6 +214,28 @@ check_not_half_done(const History *history, List *infos)
 	}
 }
 
+/* Refuse to undo what no file is there of: neither a script that undoes it nor its comments. */
+static List *
+check_have_files(const History *history, List *undoable)
+{
+	ListCell   *cell;
+
+	foreach(cell, undoable)
+	{
+		const MigrationInfo *info = lfirst(cell);
+
+		if (!info->file)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the file of version \"%s\" of service \"%s\" is not here",
+							info->applied->version, history->service->name),
+					 errdetail("What undoes it is not known."),
+					 errhint("Load the files with svc.load_migrations('%s', ...).",
+							 history->service->name)));
+	}
+	return undoable;
+}
+
 /*
  * What undo has to do, newest first: down to, but without, target; NULL: only
  * the last one.  Newest is the highest version: below a live higher one, Flyway
@@ -233,9 +255,12 @@ history_undoable(History *history, const char *target)
 			undoable = lappend(undoable, lfirst(cell));
 	list_sort(undoable, history->source->format == FORMAT_DRIZZLE ? drizzle_newest_first : newest_first);
 	if (!target)
-		return undoable == NIL ? NIL : list_make1(linitial(undoable));
+		undoable = list_truncate(undoable, 1);
 	foreach(cell, undoable)
 		if (last && compare_rows(lfirst(cell), last, history->source->format) <= 0)
-			return list_truncate(undoable, foreach_current_index(cell));
-	return undoable;
+		{
+			undoable = list_truncate(undoable, foreach_current_index(cell));
+			break;
+		}
+	return check_have_files(history, undoable);
 }

@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "core/expression.h"
 #include "migration/plan_column.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -294,6 +295,7 @@ plan_type_change_rewrites(Impact *impact, PlanRelation *relation, const char *co
 	Oid			collation;
 	Oid			type;
 	int32		typmod;
+	UntrustedCode code;
 	Node	   *value;
 
 	if (number <= 0 || !plan_find_type(impact, definition->typeName, &type, &typmod))
@@ -304,7 +306,10 @@ plan_type_change_rewrites(Impact *impact, PlanRelation *relation, const char *co
 	value = (Node *) makeVar(1, number, old_type, old_typmod, collation, 0);
 	value = coerce_to_target_type(make_parsestate(NULL), value, old_type, type, typmod,
 								  COERCION_EXPLICIT, COERCE_IMPLICIT_CAST, -1);
-	return !value || changes_bytes((Node *) expression_planner((Expr *) value));
+	/* what others wrote is not looked into: it would run */
+	return !value ||
+		(svc_find_untrusted_code(value, &code) && OidIsValid(code.function)) ||
+		changes_bytes((Node *) expression_planner((Expr *) value));
 }
 
 /* What another type of a column does besides: indexes and constraints of it are made again. */

@@ -10,6 +10,7 @@
 #include "core/extension.h"
 #include "core/sql.h"
 #include "migration/plan_visit.h"
+#include "migration/repeatable.h"
 #include "miscadmin.h"
 
 /* The text of a file, or NULL: it was not kept. */
@@ -24,19 +25,6 @@ file_text(const Service *service, const MigrationFile *file, Size *length)
 	text = store_content(service->name, file->script, length);
 	svc_sql_end(&scope);
 	return text;
-}
-
-/* Values for placeholders: the caller's, and those that Flyway has built in. */
-static List *
-all_variables(const History *history, List *variables)
-{
-	const Service *service = history->service;
-
-	if (history->source->format != FORMAT_FLYWAY)
-		return variables;
-	return script_variables(variables, service->schema ? service->schema : "public",
-							GetUserNameFromId(service->owner, false),
-							get_database_name(MyDatabaseId), "flyway_schema_history");
 }
 
 /* Show the statements of one file. */
@@ -74,6 +62,6 @@ plan_visit(const Service *service, List *variables, const PlanVisitor *visitor)
 	{
 		MigrationInfo *info = lfirst(cell);
 
-		visit_file(history, info->file, all_variables(history, variables), visitor);
+		visit_file(history, info->file, migration_variables(history, variables), visitor);
 	}
 }

@@ -12,6 +12,7 @@
 #include "core/extension.h"
 #include "core/sql.h"
 #include "core/wait.h"
+#include "jit/jit.h"
 #include "mb/pg_wchar.h"
 #include "migration/formats.h"
 #include "migration/load.h"
@@ -20,12 +21,14 @@
 #include "migration/running.h"
 #include "migration/store.h"
 #include "runner/lock.h"
+#include "replication/slot.h"
 #include "runner/runner.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/portal.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
@@ -249,6 +252,10 @@ recover(void)
 	disable_all_timeouts(false);
 	QueryCancelPending = false;
 	AbortOutOfAnyTransaction();
+	PortalErrorCleanup();
+	if (MyReplicationSlot)
+		ReplicationSlotRelease();
+	jit_reset_after_error();
 	debug_query_string = NULL;
 	RESUME_INTERRUPTS();
 }
@@ -284,10 +291,16 @@ is_passing(const ErrorData *error)
 		error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE;
 }
 
-/* Say that a file is tried again, and wait with no lock held. */
+/*
+ * Say that a file is tried again, and wait with no lock held.  One that is one
+ * transaction begins anew, and so does its session: what it prepared, or locked
+ * for the session, did not go with the transaction.
+ */
 static void
-wait_for_locks(const FileRun *f, const ErrorData *error, int tries)
+wait_for_locks(const FileRun *f, bool atomic, const ErrorData *error, int tries)
 {
+	if (atomic)
+		run_session(f->run);
 	ereport(NOTICE,
 			(errmsg("migration \"%s\" is tried again (%d of %d)", f->file->script, tries,
 					f->run->task->lock_retries),
@@ -345,8 +358,9 @@ raise_failure(FileRun *f, ErrorData *error, bool atomic)
 							   f->run->task->lock_retries + 1, SVC_EXTENSION,
 							   f->run->task->lock_timeout);
 	else if (half_done && !error->hint)
-		error->hint = psprintf("%d of its %d statements are done and stay; svc.migrate() goes on with the next one.",
-							   f->attempt->done, f->attempt->statements);
+		error->hint = psprintf("%d of its %d statements are done and stay; %s goes on with the next one.",
+							   f->attempt->done, f->attempt->statements,
+							   f->run->task->undo ? "svc.undo_migrations()" : "svc.migrate()");
 	ReThrowError(error);
 }
 
@@ -354,18 +368,23 @@ raise_failure(FileRun *f, ErrorData *error, bool atomic)
 static bool
 run_file(FileRun *f)
 {
-	bool		atomic = file_is_atomic(f);
+	/* what is done of it must not be done again, whatever the rest has become */
+	bool		atomic = file_is_atomic(f) && f->attempt->done == 0;
 	FileOutcome outcome;
 
 	for (int tries = 0;;)
 	{
+		int64		newest = *f->run->history->newest;
 		ErrorData  *error = try_once(f, atomic, &outcome);
 
 		if (error)
 		{
+			/* the row that we wrote is gone again */
+			if (atomic)
+				*f->run->history->newest = newest;
 			if (!is_passing(error) || ++tries > f->run->task->lock_retries)
 				raise_failure(f, error, atomic);
-			wait_for_locks(f, error, tries);
+			wait_for_locks(f, atomic, error, tries);
 			f->replay = false;
 		}
 		else if (outcome == FILE_BUSY)
@@ -380,17 +399,20 @@ static Attempt *
 new_attempt(FileRun *f, const MigrationFile *migration)
 {
 	Attempt    *attempt = palloc0(sizeof(Attempt));
-	Attempt    *before = history_unfinished(f->run->history, migration, f->direction);
+	/* not the file's: comments that undo are read as a file that does */
+	MigrationDirection direction = f->run->task->undo ? DIRECTION_DOWN : DIRECTION_UP;
+	Attempt    *before = history_unfinished(f->run->history, migration, direction);
 
 	if (before)
 	{
 		attempt->done = before->done;
 		attempt->done_hash = before->done_hash;
 		f->may_be_done = before->interrupted;
+		f->leaves_traces = true;
 		f->replay = true;
 	}
 	attempt->file = migration;
-	attempt->direction = f->direction;
+	attempt->direction = direction;
 	attempt->asked_by = f->run->task->asked_by;
 	attempt->started_at = GetCurrentTimestamp();
 	return attempt;
@@ -466,8 +488,6 @@ run_migration(MigrationRun *run, const MigrationFile *migration)
 	f = open_migration(run, migration);
 	MemoryContextSwitchTo(f->cxt);
 	f->attempt = new_attempt(f, migration);
-	if (run->task->undo)
-		f->attempt->direction = DIRECTION_DOWN;
 	done = run_file(f);
 	if (done)
 	{

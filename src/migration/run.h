@@ -33,9 +33,11 @@ typedef struct FileRun
 	MemoryContext cxt;			/* gone with the file */
 	Attempt    *attempt;		/* NULL: a callback, which nobody remembers */
 	bool		may_be_done;	/* the statement at which it goes on: nobody knows */
-	bool		leaves_traces;	/* the statement at work, if it fails */
+	bool		leaves_traces;	/* the same statement, if it fails, or failed */
 	bool		replay;			/* the session is another than that which began */
+	RawStmt    *begin;			/* of the block that a statement passed over began */
 	uint64		hash;			/* of the statements up to the one at work */
+	char		done_hash[17];	/* the same of those that are done, as it is written down */
 } FileRun;
 
 /* What becomes of one try */

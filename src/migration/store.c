@@ -159,19 +159,40 @@ write_file_row(const MigrationFile *file, Datum *values, bool *nulls)
 	values[FILE_SIZE] = Int64GetDatum((int64) file->size);
 }
 
+/*
+ * The settings in the row that store_source has read, with the placeholders:
+ * those have a column of their own, since others who read the catalog must not
+ * see what is in them.
+ */
+static char *
+settings_of_row(void)
+{
+	char	   *settings = svc_sql_value(0, 2);
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 4, &isnull);
+	const char *placeholders;
+	Size		length;
+
+	if (isnull)
+		return settings;
+	placeholders = private_text_open(value, &length);
+	return psprintf("{\"placeholders\": %.*s%s%s", (int) length, placeholders,
+					strcmp(settings, "{}") == 0 ? "" : ", ", settings + 1);
+}
+
 /* The migrations of a service as a whole, or NULL. */
 MigrationSource *
 store_source(const char *service)
 {
 	MigrationSource *source;
 
-	if (svc_sql("SELECT s.format, s.settings::pg_catalog.text, c.oid"
+	if (svc_sql("SELECT s.format, s.settings::pg_catalog.text, c.oid, s.placeholders"
 				"  FROM svc.migration_source s LEFT JOIN pg_catalog.pg_class c ON c.oid = s.history"
 				" WHERE s.service = $1", sql_name(service)) == 0)
 		return NULL;
 	source = SPI_palloc(sizeof(MigrationSource));
 	source->format = migration_format_of(svc_sql_value(0, 1));
-	source->settings = MemoryContextStrdup(GetMemoryChunkContext(source), svc_sql_value(0, 2));
+	source->settings = MemoryContextStrdup(GetMemoryChunkContext(source), settings_of_row());
 	source->history = svc_sql_oid_value(0, 3);
 	return source;
 }
@@ -562,22 +583,33 @@ write_texts(const char *service, List *files)
 	MemoryContextDelete(batch->cxt);
 }
 
+/* Is what is kept of a set as a whole what the set says? */
+static bool
+is_same_source(const MigrationSource *kept, const MigrationSet *set, const char *settings)
+{
+	return kept && kept->format == set->format &&
+		svc_sql("SELECT 1 WHERE $1::pg_catalog.jsonb = $2::pg_catalog.jsonb",
+				sql_text(kept->settings), sql_text(settings)) > 0;
+}
+
 /* Write the format and settings of a set, where they are not the same already. */
 static void
 write_source(const char *service, const MigrationSet *set)
 {
-	SqlArg		format = sql_text(migration_format_name(set->format));
-	SqlArg		settings = sql_text(set->settings ? set->settings : "{}");
+	const char *settings = set->settings ? set->settings : "{}";
+	char	   *placeholders;
 
-	if (svc_sql("SELECT 1 FROM svc.migration_source"
-				" WHERE service = $1 AND format = $2 AND settings = $3::pg_catalog.jsonb",
-				sql_name(service), format, settings) > 0)
+	if (is_same_source(store_source(service), set, settings))
 		return;
 	service_hold(service);
-	svc_sql("INSERT INTO svc.migration_source (service, format, settings)"
-			" VALUES ($1, $2, $3::pg_catalog.jsonb)"
-			" ON CONFLICT (service) DO UPDATE SET format = excluded.format, settings = excluded.settings",
-			sql_name(service), format, settings);
+	svc_sql("SELECT ($1::pg_catalog.jsonb -> 'placeholders')::pg_catalog.text", sql_text(settings));
+	placeholders = svc_sql_value(0, 1);
+	svc_sql("INSERT INTO svc.migration_source (service, format, settings, placeholders)"
+			" VALUES ($1, $2, $3::pg_catalog.jsonb - 'placeholders'::pg_catalog.text, $4)"
+			" ON CONFLICT (service) DO UPDATE SET format = excluded.format, settings = excluded.settings,"
+			"  placeholders = excluded.placeholders",
+			sql_name(service), sql_text(migration_format_name(set->format)), sql_text(settings),
+			sql_private_text(service, placeholders));
 }
 
 /*

@@ -28,10 +28,11 @@ REVOKE USAGE ON TYPE svc.private_text FROM PUBLIC;
 -- Tables
 
 CREATE TABLE svc.migration_source (
-    service   name NOT NULL,
-    format    text NOT NULL,
-    settings  jsonb NOT NULL DEFAULT '{}',
-    history   regclass,
+    service      name NOT NULL,
+    format       text NOT NULL,
+    settings     jsonb NOT NULL DEFAULT '{}',
+    history      regclass,
+    placeholders svc.private_text,
     CONSTRAINT migration_source_pkey PRIMARY KEY (service),
     CONSTRAINT migration_source_format_check CHECK (format IN ('plain', 'flyway', 'goose', 'drizzle', 'golang-migrate')),
     CONSTRAINT migration_source_settings_check CHECK (pg_catalog.jsonb_typeof(settings) = 'object')
@@ -56,7 +57,10 @@ CREATE TABLE svc.migration_file (
     present       boolean NOT NULL,
     loaded_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT migration_file_pkey PRIMARY KEY (service, script),
-    CONSTRAINT migration_file_kind_check CHECK (kind IN ('versioned', 'repeatable', 'baseline', 'undo', 'callback'))
+    CONSTRAINT migration_file_kind_check CHECK (kind IN ('versioned', 'repeatable', 'baseline', 'undo', 'callback')),
+    CONSTRAINT migration_file_version_check CHECK ((version IS NULL) = (kind IN ('repeatable', 'callback'))),
+    CONSTRAINT migration_file_event_check CHECK (event IS NOT NULL OR kind <> 'callback'),
+    CONSTRAINT migration_file_size_check CHECK (size >= 0)
 );
 COMMENT ON TABLE svc.migration_file IS
 'Catalog: the files of a service''s migrations, without their text. present: among those that were loaded last. Read svc.migrations(service).';
@@ -91,10 +95,22 @@ CREATE TABLE svc.migration_history (
     started_at   timestamptz,
     duration     interval,
     tool_key     bigint,
-    CONSTRAINT migration_history_pkey PRIMARY KEY (service, attempt)
+    CONSTRAINT migration_history_pkey PRIMARY KEY (service, attempt),
+    CONSTRAINT migration_history_attempt_check CHECK (attempt > 0),
+    CONSTRAINT migration_history_action_check CHECK (action IN ('apply', 'undo', 'baseline', 'delete')),
+    CONSTRAINT migration_history_outcome_check CHECK (outcome IN ('running', 'success', 'failed', 'rolled back', 'abandoned')),
+    CONSTRAINT migration_history_kind_check CHECK (kind IN ('versioned', 'repeatable', 'baseline', 'undo', 'callback')),
+    CONSTRAINT migration_history_version_check CHECK ((version IS NULL) = (kind = 'repeatable'))
 );
 COMMENT ON TABLE svc.migration_history IS
 'Catalog: every attempt at a migration. action: apply, undo, baseline, delete (its file is known to be gone). outcome: running, success, failed (half done, to be resumed), rolled back, abandoned (half done, to be started again). statement: how many of its statements are done. tool_key: the row in the adopted tool''s table. Read svc.migrations(service).';
+
+-- Nobody keeps a copy of such a row: who later owned a service of that name could read it
+REVOKE USAGE ON TYPE svc.migration_source, svc.migration_content, svc.migration_history FROM PUBLIC;
+-- pg_dump knows no rights of such types, and would complain of initial ones
+DELETE FROM pg_catalog.pg_init_privs
+ WHERE classoid = 'pg_catalog.pg_type'::pg_catalog.regclass
+   AND objoid IN ('svc.migration_source'::pg_catalog.regtype, 'svc.migration_content'::pg_catalog.regtype, 'svc.migration_history'::pg_catalog.regtype);
 
 -- Only our own functions and superusers write these tables, but for rows of a
 -- restore by the service's own user.  Whoever dumps gets the rows whose text he
@@ -131,6 +147,8 @@ CREATE FUNCTION svc.migration_renamed() RETURNS trigger
 COMMENT ON FUNCTION svc.migration_renamed() IS
 'Trigger on catalog tables with texts of type svc.private_text: they become those of the service that the row names now.';
 REVOKE EXECUTE ON FUNCTION svc.migration_renamed FROM PUBLIC;
+CREATE TRIGGER renamed BEFORE UPDATE OF service ON svc.migration_source
+    FOR EACH ROW WHEN (OLD.service <> NEW.service) EXECUTE FUNCTION svc.migration_renamed();
 CREATE TRIGGER renamed BEFORE UPDATE OF service ON svc.migration_content
     FOR EACH ROW WHEN (OLD.service <> NEW.service) EXECUTE FUNCTION svc.migration_renamed();
 CREATE TRIGGER renamed BEFORE UPDATE OF service ON svc.migration_history

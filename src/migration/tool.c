@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/tupdesc.h"
+#include "catalog/pg_index.h"
 #include "commands/trigger.h"
 #include "core/args.h"
 #include "core/expression.h"
@@ -21,6 +22,7 @@
 #include "mb/pg_wchar.h"
 #include "migration/attempt.h"
 #include "migration/tool.h"
+#include "migration/tool_table.h"
 #include "rewrite/prs2lock.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
@@ -135,9 +137,10 @@ runs_code(Relation rel)
 			return true;
 	foreach(cell, RelationGetIndexList(rel))
 	{
+		/* not what relcache makes of them: to fold their constants runs functions */
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
-		bool		computed = RelationGetIndexExpressions(index) != NIL ||
-			RelationGetIndexPredicate(index) != NIL;
+		bool		computed = !heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL) ||
+			!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
 
 		index_close(index, AccessShareLock);
 		if (computed)
@@ -146,15 +149,26 @@ runs_code(Relation rel)
 	return false;
 }
 
+/* Refuse a table that is no longer what was adopted: its rows would be misread. */
+static void
+check_fits(const History *history, Relation rel)
+{
+	const char *reason = tool_table_misfit(rel, tool_adopted(history));
+
+	if (reason)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table %s is no longer a history of %s", tool_table(history),
+						migration_format_name(history->source->format)),
+				 errdetail_internal("%s", reason),
+				 errhint("Change it back to what the tool made.")));
+}
+
 /* Refuse a superuser who would run code of others. */
 static void
-check_inert(const History *history)
+check_inert(const History *history, Relation rel)
 {
-	Relation	rel = relation_open(history->source->history, AccessShareLock);
-	bool		runs = runs_code(rel);
-
-	relation_close(rel, AccessShareLock);
-	if (runs)
+	if (runs_code(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("a superuser cannot write the history table %s", tool_table(history)),
@@ -163,14 +177,33 @@ check_inert(const History *history)
 						 svc_role_name(history->service->owner), history->service->name)));
 }
 
-/* Begin a scope as the service's owner role, which is no scope of our own: see svc_sql_is_own. */
+/* Look at the table, and keep it as it is until the transaction ends. */
+static void
+check_table(const History *history, bool write)
+{
+	Relation	rel;
+
+	(void) tool_table(history);
+	rel = relation_open(history->source->history, write ? RowExclusiveLock : AccessShareLock);
+	check_fits(history, rel);
+	if (write && superuser())
+		check_inert(history, rel);
+	relation_close(rel, NoLock);
+}
+
+/*
+ * Begin a scope as the service's owner role, which is no scope of our own: see
+ * svc_sql_is_own.  Restricted, unless it is the owner himself: nothing that the
+ * table brings along may wait for the end of the transaction, and the caller's
+ * rights.
+ */
 void
 tool_begin(const History *history, SqlScope *scope, bool write)
 {
-	(void) tool_table(history);
-	if (write && superuser())
-		check_inert(history);
+	check_table(history, write);
 	svc_sql_begin_theirs(scope, history->service->owner, "pg_catalog, pg_temp");
+	if (scope->saved_user != history->service->owner)
+		svc_sql_restrict();
 }
 
 /* The key of the newest row of the table; -1: none. */

@@ -88,7 +88,7 @@ applied_of_tuple(const History *history, HTAB *files, bool by_name, HeapTuple tu
 	heap_deform_tuple(tuple, desc, values, nulls);
 	applied->rank = DatumGetInt64(values[0]);
 	applied->type = APPLIED_SQL;
-	applied->checksum = TextDatumGetCString(values[1]);
+	applied->checksum = nulls[1] ? NULL : TextDatumGetCString(values[1]);
 	applied->created_at = nulls[2] ? 0 : DatumGetInt64(values[2]);
 	applied->version = version_of_row(files, applied->created_at, values[3], nulls[3], by_name);
 	applied->description = "";

@@ -65,11 +65,11 @@ static AppliedType
 type_of(const char *name)
 {
 	for (int i = 0; i < lengthof(types); i++)
-		if (strcmp(types[i].name, name) == 0)
+		if (name && strcmp(types[i].name, name) == 0)
 			return types[i].type;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("the history table has a row of unknown type \"%s\"", name),
+			 errmsg("the history table has a row of unknown type \"%s\"", name ? name : "NULL"),
 			 errdetail("Flyway itself cannot read it, either.")));
 }
 
@@ -78,6 +78,13 @@ static char *
 text_at(Datum *values, bool *nulls, int i)
 {
 	return nulls[i] ? NULL : TextDatumGetCString(values[i]);
+}
+
+/* The same of a column that Flyway makes NOT NULL; its owner may have changed that. */
+static char *
+text_there(Datum *values, bool *nulls, int i)
+{
+	return nulls[i] ? pstrdup("") : TextDatumGetCString(values[i]);
 }
 
 /* A row. */
@@ -91,12 +98,12 @@ applied_of_tuple(HeapTuple tuple, TupleDesc desc)
 	heap_deform_tuple(tuple, desc, values, nulls);
 	applied->rank = DatumGetInt32(values[0]);
 	applied->version = text_at(values, nulls, 1);
-	applied->description = text_at(values, nulls, 2);
+	applied->description = text_there(values, nulls, 2);
 	applied->type_name = text_at(values, nulls, 3);
 	applied->type = type_of(applied->type_name);
-	applied->script = text_at(values, nulls, 4);
+	applied->script = text_there(values, nulls, 4);
 	applied->checksum = nulls[5] ? NULL : psprintf("%d", DatumGetInt32(values[5]));
-	applied->installed_by = text_at(values, nulls, 6);
+	applied->installed_by = text_there(values, nulls, 6);
 	applied->installed_at = nulls[7] ? 0 : DatumGetTimestampTz(values[7]);
 	applied->duration = DatumGetInt32(values[8]) * INT64CONST(1000);
 	applied->success = DatumGetBool(values[9]);

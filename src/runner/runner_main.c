@@ -126,7 +126,10 @@ runner_reset_session(void)
 	ResetAllOptions();
 	DropAllPreparedStatements();
 	Async_UnlistenAll();
+	/* dropping wants one */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	ResetTempTableNamespace();
+	PopActiveSnapshot();
 	ResetSequenceCaches();
 	LockReleaseSession(USER_LOCKMETHOD);
 	runner_lock_self(received->job.lock);
@@ -199,12 +202,23 @@ send_row(List *row)
 	pq_endmessage(&message);
 }
 
-/* Call a function of ours in one transaction. */
-static List *
+/* Send what a function gave; returns how many rows. */
+static int
+send_rows(List *rows)
+{
+	ListCell   *cell;
+
+	foreach(cell, rows)
+		send_row(lfirst(cell));
+	return list_length(rows);
+}
+
+/* Call a function of ours in one transaction, with which its rows are gone; returns their number. */
+static int
 call_entry(RunnerEntry function, List *items)
 {
 	List	   *converted = NIL;
-	List	   *rows;
+	int			n;
 	ListCell   *cell;
 
 	SetCurrentStatementStartTimestamp();
@@ -213,24 +227,10 @@ call_entry(RunnerEntry function, List *items)
 	foreach(cell, items)
 		converted = lappend(converted, lfirst(cell) ?
 							pg_client_to_server(lfirst(cell), strlen(lfirst(cell))) : NULL);
-	rows = function(converted);
-	foreach(cell, rows)
-		send_row(lfirst(cell));
+	n = send_rows(function(converted));
 	PopActiveSnapshot();
 	CommitTransactionCommand();
-	return rows;
-}
-
-/* Call a function of ours that has transactions of its own. */
-static List *
-call_session(RunnerSession function, List *items)
-{
-	List	   *rows = function(items);
-	ListCell   *cell;
-
-	foreach(cell, rows)
-		send_row(lfirst(cell));
-	return rows;
+	return n;
 }
 
 /* Call the function that a job names. */
@@ -244,9 +244,9 @@ call_function(const RunnerJob *job)
 	debug_query_string = job->what;
 	pgstat_report_activity(STATE_RUNNING, job->what);
 	if (function->entry)
-		n = list_length(call_entry(function->entry, job->items));
+		n = call_entry(function->entry, job->items);
 	else
-		n = list_length(call_session(function->session, job->items));
+		n = send_rows(function->session(job->items));
 	SetQueryCompletion(&completion, CMDTAG_SELECT, n);
 	EndCommand(&completion, DestRemote, false);
 }
