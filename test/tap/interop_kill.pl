@@ -213,7 +213,9 @@ sub play
 	is(ours($copy, "CALL svc.migrate('$service', files => :files)"), '', "$format, $way killed $gates times: it ends");
 	same_text(result_of($copy), $expected, "$format, $way: the same schema, rows and history");
 	rows($node, 'postgres', 'SELECT count(*) FROM pg_index WHERE NOT indisvalid', 0, "$format, $way: no invalid index");
-	rows($node, 'postgres', "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", 0, "$format, $way: no lock");
+	# a caller whose client is gone ends with his runner, or soon after
+	ok($node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory')"),
+		"$format, $way: no lock");
 	ok($tool{$format}{agrees}->($copy), "$format, $way: the tool agrees");
 	return;
 }
