@@ -114,6 +114,17 @@ SELECT version, state FROM svc.migrations('mig') WHERE version >= '060';
 CALL svc.migrate('mig');
 RESET SESSION AUTHORIZATION;
 
+-- Known, but without its text: it cannot be run, in whichever way
+SELECT files('{"070_no_text.sql": "CREATE TABLE no_text (id int)"}') AS files \gset
+SET svc_ownership.migration_text = off;
+SELECT svc.load_migrations('mig', :'files'::jsonb);
+RESET svc_ownership.migration_text;
+CALL svc.migrate('mig');
+SET SESSION AUTHORIZATION mig_user;
+SELECT svc.apply_migration('mig', '070');
+RESET SESSION AUTHORIZATION;
+CALL svc.migrate('mig', files => :'files');
+
 -- Where it cannot be called, by whom, and with what
 BEGIN;
 CALL svc.migrate('mig');

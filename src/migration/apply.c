@@ -97,17 +97,10 @@ run_statement(const MigrationFile *file, const ScriptStatement *statement)
 static char *
 file_text(const char *service, const MigrationFile *file, Size *length)
 {
-	char	   *text;
-	SqlScope	scope;
+	char	   *text = store_content(service, file->script, length);
 
-	svc_sql_begin(&scope, svc_extension_owner());
-	text = store_content(service, file->script, length);
-	svc_sql_end(&scope);
 	if (!text)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the text of migration \"%s\" is not here", file->script),
-				 errdetail("Texts are not kept where %s.migration_text is off.", SVC_EXTENSION)));
+		store_raise_no_content(file->script);
 	return text;
 }
 

@@ -10,7 +10,6 @@
 
 #include "access/xact.h"
 #include "core/extension.h"
-#include "core/sql.h"
 #include "core/wait.h"
 #include "jit/jit.h"
 #include "mb/pg_wchar.h"
@@ -152,21 +151,12 @@ input_text(const MigrationRun *run, const char *script, Size *length)
 static const char *
 file_text(const MigrationRun *run, const MigrationFile *file, Size *length)
 {
-	const char *text;
-	SqlScope	scope;
+	const char *text = store_content(run->task->service, file->script, length);
 
-	svc_sql_begin(&scope, svc_extension_owner());
-	MemoryContextSwitchTo(scope.cxt);
-	text = store_content(run->task->service, file->script, length);
-	svc_sql_end(&scope);
 	if (!text)
 		text = input_text(run, file->script, length);
 	if (!text)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the text of migration \"%s\" is not here", file->script),
-				 errdetail("Texts are not kept where %s.migration_text is off.", SVC_EXTENSION),
-				 errhint("Hand the files over in the call, with files => or directory =>.")));
+		store_raise_no_content(file->script);
 	return text;
 }
 
