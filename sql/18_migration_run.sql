@@ -147,6 +147,26 @@ CALL svc.undo_migrations('mig');
 SELECT svc.apply_migration('mig', '060');
 RESET SESSION AUTHORIZATION;
 
+-- Never as a superuser by accident, be it one service or all of them
+SELECT svc.create_service('snapshots', schema => 'snapshots');
+ALTER ROLE mig_owner SUPERUSER;
+ALTER ROLE snapshots_owner SUPERUSER;
+CALL svc.migrate('mig');
+CALL svc.undo_migrations('mig');
+SET client_min_messages = warning;
+SELECT current_setting('data_directory') AS directory \gset
+-- an empty folder; the others have none
+CALL svc.migrate_all(:'directory', 'pg_%s');
+SELECT count(*) FROM svc.migration_source WHERE service = 'snapshots';
+SET client_min_messages = notice;
+SET svc_ownership.migrate_as_superuser = on;
+CALL svc.migrate('mig');
+RESET svc_ownership.migrate_as_superuser;
+ALTER ROLE mig_owner NOSUPERUSER;
+ALTER ROLE snapshots_owner NOSUPERUSER;
+CALL svc.migrate('mig');
+SELECT svc.drop_service('snapshots', drop_objects => true);
+
 DROP FUNCTION files(jsonb);
 DROP FUNCTION state(name);
 DROP OWNED BY mig_stranger;
