@@ -60,6 +60,9 @@ SELECT files('{"030_bad.sql": "CREATE TABLE rolled_back (id int);\n\n  SELEC 1;"
 CALL svc.migrate('mig', files => :'files');
 SELECT files('{"030_bad.sql": "SELECT 1;\n\\i other.sql\n"}') AS files \gset
 CALL svc.migrate('mig', files => :'files');
+-- what is found in the first reading, too: how many statements there are is not known then
+SELECT state, attempts, statement, statements, error FROM svc.migrations('mig') WHERE script = '030_bad.sql';
+SELECT outcome, statement, statements, sqlstate, error FROM svc.migration_history WHERE script = '030_bad.sql' ORDER BY attempt;
 SELECT files('{"030_bad.sql": "BEGIN; CREATE TABLE left_open (id int);"}') AS files \gset
 CALL svc.migrate('mig', files => :'files');
 SELECT files('{"030_bad.sql": "SET SESSION AUTHORIZATION postgres"}') AS files \gset

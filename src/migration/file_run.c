@@ -373,7 +373,7 @@ note_progress(FileRun *f, const ScriptStatement *statement)
 	f->attempt->done = statement->number;
 	snprintf(f->done_hash, sizeof(f->done_hash), "%016llx", (unsigned long long) f->hash);
 	f->attempt->done_hash = f->done_hash;
-	f->may_be_done = false;
+	f->attempt->interrupted = false;
 	f->leaves_traces = false;
 }
 
@@ -435,7 +435,7 @@ clear_leftovers(FileRun *f, const ScriptStatement *statement)
 	if (statement_is_transactional(statement->raw->stmt, &reason))
 		cleaning = NIL;
 	else
-		done = leftover_clear(statement->raw->stmt, f->may_be_done, &cleaning);
+		done = leftover_clear(statement->raw->stmt, f->attempt->interrupted, &cleaning);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(f->cxt);
 	foreach(cell, cleaning)
@@ -630,7 +630,11 @@ run_steps(FileRun *f)
 			note_progress(f, &statement);
 		}
 		else
+		{
+			/* if it was, that is known by now: it is not done */
+			f->attempt->interrupted = false;
 			run_step(f, script, &statement);
+		}
 		MemoryContextSwitchTo(f->cxt);
 	}
 	script_close(script);
@@ -681,6 +685,7 @@ file_is_atomic(FileRun *f)
 	MemoryContext old = MemoryContextSwitchTo(f->cxt);
 	Script	   *script;
 	ScriptStatement statement;
+	int			statements = 0;
 	bool		atomic = f->file->transactional != 0;
 	const char *reason;
 
@@ -691,8 +696,7 @@ file_is_atomic(FileRun *f)
 	{
 		Node	   *node = statement.raw->stmt;
 
-		if (f->attempt)
-			f->attempt->statements++;
+		statements++;
 		/* one that the file's tool takes for a transaction fails in it, as there */
 		if (statement_controls_transaction(node) ||
 			(f->file->transactional != 1 && !statement_is_transactional(node, &reason)))
@@ -701,6 +705,8 @@ file_is_atomic(FileRun *f)
 	script_close(script);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(old);
+	if (f->attempt)
+		f->attempt->statements = statements;
 	return atomic;
 }
 

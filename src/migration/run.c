@@ -250,15 +250,18 @@ recover(void)
 	RESUME_INTERRUPTS();
 }
 
-/* Run a file once; an error is returned. */
+/* What is done with a file, and may fail */
+typedef FileOutcome (*FileStep) (FileRun *f);
+
+/* Do it once; an error is returned. */
 static ErrorData *
-try_once(FileRun *f, bool atomic, FileOutcome *outcome)
+try_once(FileRun *f, FileStep step, FileOutcome *outcome)
 {
 	ErrorData  *volatile error = NULL;
 
 	PG_TRY();
 	{
-		*outcome = atomic ? file_run_atomic(f) : file_run_stepwise(f);
+		*outcome = step(f);
 	}
 	PG_CATCH();
 	{
@@ -287,9 +290,9 @@ is_passing(const ErrorData *error)
  * for the session, did not go with the transaction.
  */
 static void
-wait_for_locks(const FileRun *f, bool atomic, const ErrorData *error, int tries)
+wait_for_locks(const FileRun *f, const ErrorData *error, int tries)
 {
-	if (atomic)
+	if (f->atomic)
 		run_session(f->run);
 	ereport(NOTICE,
 			(errmsg("migration \"%s\" is tried again (%d of %d)", f->file->script, tries,
@@ -337,9 +340,9 @@ run_error_callbacks(FileRun *f)
 
 /* Raise what made a file fail. */
 static void
-raise_failure(FileRun *f, ErrorData *error, bool atomic)
+raise_failure(FileRun *f, ErrorData *error)
 {
-	bool		half_done = !atomic && (f->attempt->done > 0 || f->leaves_traces);
+	bool		half_done = !f->atomic && (f->attempt->done > 0 || f->leaves_traces);
 
 	write_failure(f, error, half_done);
 	run_error_callbacks(f);
@@ -354,27 +357,36 @@ raise_failure(FileRun *f, ErrorData *error, bool atomic)
 	ReThrowError(error);
 }
 
+/* Read a file before it is run.  What is done of it must not be done again, whatever the rest has become. */
+static FileOutcome
+read_through(FileRun *f)
+{
+	f->atomic = file_is_atomic(f) && f->attempt->done == 0;
+	return FILE_DONE;
+}
+
 /* Run a file until it is done.  False: the other tool was at work; look again what there is to do. */
 static bool
 run_file(FileRun *f)
 {
-	/* what is done of it must not be done again, whatever the rest has become */
-	bool		atomic = file_is_atomic(f) && f->attempt->done == 0;
 	FileOutcome outcome;
+	ErrorData  *error = try_once(f, read_through, &outcome);
 
+	if (error)
+		raise_failure(f, error);
 	for (int tries = 0;;)
 	{
 		int64		newest = *f->run->history->newest;
-		ErrorData  *error = try_once(f, atomic, &outcome);
 
+		error = try_once(f, f->atomic ? file_run_atomic : file_run_stepwise, &outcome);
 		if (error)
 		{
 			/* the row that we wrote is gone again */
-			if (atomic)
+			if (f->atomic)
 				*f->run->history->newest = newest;
 			if (!is_passing(error) || ++tries > f->run->task->lock_retries)
-				raise_failure(f, error, atomic);
-			wait_for_locks(f, atomic, error, tries);
+				raise_failure(f, error);
+			wait_for_locks(f, error, tries);
 			f->replay = false;
 		}
 		else if (outcome == FILE_BUSY)
@@ -397,7 +409,8 @@ new_attempt(FileRun *f, const MigrationFile *migration)
 	{
 		attempt->done = before->done;
 		attempt->done_hash = before->done_hash;
-		f->may_be_done = before->interrupted;
+		attempt->statements = before->statements;
+		attempt->interrupted = before->interrupted;
 		f->leaves_traces = true;
 		f->replay = true;
 	}

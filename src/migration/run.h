@@ -32,8 +32,8 @@ typedef struct FileRun
 	List	   *variables;		/* with those of the file */
 	MemoryContext cxt;			/* gone with the file */
 	Attempt    *attempt;		/* NULL: a callback, which nobody remembers */
-	bool		may_be_done;	/* the statement at which it goes on: nobody knows */
-	bool		leaves_traces;	/* the same statement, if it fails, or failed */
+	bool		atomic;			/* it is one transaction; false as long as it was not read through */
+	bool		leaves_traces;	/* the statement at which it goes on, if it fails, or failed */
 	bool		replay;			/* the session is another than that which began */
 	RawStmt    *begin;			/* of the block that a statement passed over began */
 	uint64		hash;			/* of the statements up to the one at work */
