@@ -388,6 +388,7 @@ read_folder(void *argument)
 
 	check_names_folder(folder->service);
 	folder->inputs = inputs_of_directory(folder->name);
+	task_check_inputs(folder->inputs);
 	check_may_migrate(folder->service, folder->owner);
 }
 

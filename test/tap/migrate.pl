@@ -238,6 +238,11 @@ my $waits_for_lock = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_
 	rows($node, 'pay_db', 'SELECT super FROM super', 'on', 'unless that is wanted');
 	$node->safe_psql($db, 'ALTER ROLE pay_owner NOSUPERUSER');
 
+	# a file that would not arrive whole, and stops nobody else
+	append_to_file("$root/auth-service/migrations/003_zero.sql", "SELECT 1;\0");
+	like(end(begin("CALL svc.migrate_all('.', '%s-service/migrations')")),
+		qr/WARNING:  22021: migrations of service "auth" failed: file "003_zero.sql" contains a zero byte\nHINT:  Migrations are text in UTF-8\..*They are: auth, cart\./s, 'a zero byte');
+
 	# from another database, and handed over
 	$node->safe_psql($db, q{CALL svc.migrate('auth', files => '{"001_t.sql": "CREATE TABLE auth_t AS SELECT current_database() AS here, session_user::text AS who;\n", "002_u.sql": "CREATE TABLE u (id int)", "003_v.sql": "CREATE TABLE v (id int)"}')});
 	rows($node, 'auth_db', "SELECT script, state, installed_by = '" . $node->safe_psql($db, 'SELECT session_user') . "' FROM svc.migrations('auth') ORDER BY 1", "001_t.sql|Success|t\n002_u.sql|Success|t\n003_v.sql|Success|t", 'from another database');
