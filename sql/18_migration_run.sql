@@ -98,6 +98,7 @@ CALL svc.undo_migrations('mig', rollback_comments => true);
 SELECT to_regclass('mig.with_comment');
 SELECT * FROM state('mig') WHERE state <> 'Success';
 CALL svc.migrate('mig', target => '040');
+CALL svc.undo_migrations('mig', rollback_comments => true);
 CALL svc.migrate('mig');
 
 -- One migration in the caller's transaction, for tests

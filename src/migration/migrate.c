@@ -108,7 +108,7 @@ check_may_migrate(const char *service, Oid owner)
 
 /*
  * Wait until nobody else is at work for a service, in this session and without
- * a snapshot; until migrate_end nobody is.
+ * a snapshot; then nobody is until the lock is given back.
  */
 static void
 begin_work(const char *lock)
@@ -234,7 +234,8 @@ begin_procedure(FunctionCallInfo fcinfo, const char *name)
 	if (migration_is_running())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("%s cannot be called by a migration", name)));
+				 errmsg("%s cannot be called by a migration", name),
+				 errhint("CALL it in a session of its own, when the migration has ended.")));
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 }

@@ -9,7 +9,6 @@
 #include "core/svc.h"
 
 #include "access/xact.h"
-#include "core/extension.h"
 #include "core/wait.h"
 #include "jit/jit.h"
 #include "mb/pg_wchar.h"
@@ -19,8 +18,8 @@
 #include "migration/run.h"
 #include "migration/running.h"
 #include "migration/store.h"
-#include "runner/lock.h"
 #include "replication/slot.h"
+#include "runner/lock.h"
 #include "runner/runner.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
@@ -81,6 +80,18 @@ run_search_path(const Service *service)
 	if (!service->schema || strcmp(service->schema, "public") == 0)
 		return pstrdup(others);
 	return psprintf("%s, %s", quote_identifier(service->schema), others);
+}
+
+/* Refuse to write down what was done for a service that is gone: whoever made one of its name would get it. */
+void
+run_check_service_stays(const char *service, const MigrationFile *file)
+{
+	if (!service_lookup(service, true))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("service \"%s\" was dropped or renamed while migration \"%s\" ran", service,
+						file->script),
+				 errhint("Drop or rename a service between its migrations.")));
 }
 
 /* The session in which each file runs. */
@@ -452,7 +463,8 @@ take_rollback_comments(FileRun *f)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" has no way back", f->file->script),
-				 errdetail("It has neither an undo script nor lines \"-- Rollback: <statement>\".")));
+				 errdetail("It has neither an undo script nor lines \"-- Rollback: <statement>\"."),
+				 errhint("Add one of them, and load the files with svc.load_migrations().")));
 	f->length = strlen(f->text);
 	f->format = FORMAT_PLAIN;
 	f->direction = DIRECTION_UP;

@@ -4,7 +4,6 @@
 #ifndef SVC_MIGRATION_RUN_H
 #define SVC_MIGRATION_RUN_H
 
-#include "access/xact.h"
 #include "migration/history.h"
 #include "migration/script.h"
 #include "migration/task.h"
@@ -56,6 +55,7 @@ extern bool file_is_atomic(FileRun *f);
 extern void run_begin(void);
 extern void run_end(void);
 extern char *run_search_path(const Service *service);
+extern void run_check_service_stays(const char *service, const MigrationFile *file);
 extern void run_session(MigrationRun *run);
 extern FileOutcome file_run_atomic(FileRun *f);
 extern FileOutcome file_run_stepwise(FileRun *f);
