@@ -1,0 +1,56 @@
+/*
+ * worker.h: work that is done after users' transactions, outside of them.
+ */
+#ifndef SVC_WORKER_H
+#define SVC_WORKER_H
+
+#include "core/protect.h"
+
+/*
+ * A kind of such work.  Modules register theirs when the library is loaded; a
+ * database worker and svc.run_pending() do them in the order of registration.
+ */
+typedef struct WorkerJob
+{
+	const char *name;			/* for svc.workers and contexts of errors */
+
+	/*
+	 * Do what there is to do, in transactions of its own (worker_transaction).
+	 * Called outside of one.  Asks worker_must_leave() between two pieces, and
+	 * then returns soon.  Returns after how many milliseconds it wants to be
+	 * called although nobody rang: 0 at once (there is more), WORKER_IDLE when
+	 * a ring is enough.  Only interruptions are raised; what else goes wrong
+	 * is caught by worker_transaction() and told by worker_failed().
+	 */
+	long		(*run) (void);
+} WorkerJob;
+
+#define WORKER_IDLE (-1L)
+
+extern void WorkerInit(void);
+extern void worker_register_job(const WorkerJob *job);
+
+/* Is there, or can there be, a worker for this database: is the library preloaded? */
+extern bool worker_available(void);
+
+/* When this transaction has committed there is work in this database; cheap, and once is enough */
+extern void worker_ring(void);
+
+/* There is work now, whatever becomes of this transaction */
+extern void worker_ring_now(void);
+
+/* For jobs: is the worker asked to leave its database (or to end)? */
+extern bool worker_must_leave(void);
+
+/*
+ * For jobs: do one piece of work in a transaction of its own, committed at the
+ * end, at isolation level "isolation" (XACT_READ_COMMITTED,
+ * XACT_REPEATABLE_READ), with a snapshot.  NULL, or the error with which it was
+ * rolled back, in the caller's memory.  Interruptions are raised.
+ */
+extern ErrorData *worker_transaction(int isolation, ProtectedWork work, void *argument);
+
+/* For jobs: remember an error for svc.workers, and write it to the log once */
+extern void worker_failed(const char *job, const ErrorData *error);
+
+#endif							/* SVC_WORKER_H */
