@@ -27,7 +27,8 @@ MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory driz
                read_migration repair repeatable run running script setting split state \
                statement store task tool tool_drizzle tool_flyway tool_golang_migrate tool_table \
                tool_goose utf8 validate variable version
-MODULES_REFERENCE = declare reference reference_follow reference_row resolve trigger
+MODULES_REFERENCE = check_references declare key_set log lookup prevalidate reference reference_follow \
+               reference_row resolve sweep sweep_job sweep_scan trigger violation waive stub
 
 OBJS         = src/svc_ownership.o \
                $(MODULES_CORE:%=src/core/%.o) \
@@ -48,7 +49,7 @@ SQL_PARTS    = src/core/core.sql \
                src/worker/worker.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
-               src/reference/reference.sql \
+               src/reference/reference.sql src/reference/sweep.sql \
                src/service/status.sql \
                src/core/events.sql
 INSTALL_SQL  = $(EXTENSION)--$(EXTVERSION).sql

@@ -15,6 +15,8 @@
 #include "reference/reference.h"
 #include "reference/reference_follow.h"
 #include "reference/reference_row.h"
+#include "reference/sweep.h"
+#include "reference/violation.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -207,4 +209,6 @@ ReferenceInit(void)
 {
 	DeclareInit();
 	ReferenceFollowInit();
+	ViolationInit();
+	SweepInit();
 }
