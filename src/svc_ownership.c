@@ -11,6 +11,7 @@
 #include "service/service.h"
 #include "upkeep/upkeep.h"
 #include "utils/guc.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -24,6 +25,7 @@ _PG_init(void)
 	DdlInit();
 	RunnerInit();
 	ServiceInit();
+	WorkerInit();
 	UpkeepInit();
 	MigrationInit();
 	ReferenceInit();
