@@ -6,7 +6,7 @@
 #include "core/ddl.h"
 #include "core/sql.h"
 #include "migration/migration.h"
-#include "reference/lookup.h"
+#include "reference/reference.h"
 #include "runner/runner.h"
 #include "service/service.h"
 #include "upkeep/upkeep.h"
@@ -25,9 +25,9 @@ _PG_init(void)
 	DdlInit();
 	RunnerInit();
 	ServiceInit();
-	LookupInit();
 	WorkerInit();
 	UpkeepInit();
 	MigrationInit();
+	ReferenceInit();
 	MarkGUCPrefixReserved(SVC_EXTENSION);
 }
