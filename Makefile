@@ -18,9 +18,9 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
 MODULES_WORKER = database_worker doorbell launcher leave pending round slot worker
-MODULES_REFERENCE = check_references declare key_set log lookup prevalidate reference \
-               reference_follow reference_row resolve sweep sweep_job sweep_scan \
-               trigger violation waive stub
+MODULES_REFERENCE = check_references commit declare key_set log lookup missing prevalidate \
+               reference reference_follow reference_row resolve sweep sweep_job sweep_scan \
+               trigger violation waive
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \
