@@ -7,7 +7,6 @@
 #include "core/sql.h"
 #include "migration/migration.h"
 #include "reference/reference.h"
-#include "reference/lookup.h"
 #include "runner/runner.h"
 #include "service/service.h"
 #include "upkeep/upkeep.h"
@@ -26,7 +25,6 @@ _PG_init(void)
 	DdlInit();
 	RunnerInit();
 	ServiceInit();
-	LookupInit();
 	WorkerInit();
 	UpkeepInit();
 	MigrationInit();
