@@ -47,7 +47,7 @@ $standby->start;
 # Every function but those of triggers and types, with a call of it: NULL for each argument.  What
 # cannot be written is refused before arguments are looked at.
 my %reads = map { $_ => 1 } qw(check_connections check_contracts check_grants connection_info current_service
-  export_contract how_owned migrations owner_of owners_of_query plan_migrations read_migration status validate_migrations version);
+  export_contract how_owned journal_backlog journal_entries migrations owner_of owners_of_query plan_migrations read_migration status validate_migrations version);
 my @calls = lines($primary, $db, <<'SQL');
 SELECT p.proname || ' ' || format('%s svc.%I(%s)', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, p.proname,
            (SELECT string_agg(format('%sNULL::%s', CASE WHEN a.n = p.pronargs AND p.provariadic <> 0 THEN 'VARIADIC ' END,
