@@ -6,6 +6,7 @@
 #include "core/ddl.h"
 #include "core/sql.h"
 #include "migration/migration.h"
+#include "reference/reference.h"
 #include "reference/lookup.h"
 #include "runner/runner.h"
 #include "service/service.h"
@@ -31,5 +32,6 @@ _PG_init(void)
 	JournalInit();
 	UpkeepInit();
 	MigrationInit();
+	ReferenceInit();
 	MarkGUCPrefixReserved(SVC_EXTENSION);
 }

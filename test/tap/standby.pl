@@ -75,7 +75,8 @@ my @read_calls = (
 	"SELECT * FROM svc.check_contracts()", "SELECT service, server, ok FROM svc.check_connections()",
 	"SELECT service, database, login, level FROM svc.connection_info('people')", "SELECT svc.export_contract('people')", "SELECT sql FROM svc.version()",
 	"SELECT version, state FROM svc.migrations('people')", "SELECT * FROM svc.validate_migrations('people')",
-	"SELECT number, statement FROM svc.plan_migrations('people')",
+	"SELECT number, statement FROM svc.plan_migrations('people')", "SELECT * FROM svc.journal_entries()",
+	"SELECT * FROM svc.journal_backlog()",
 	"SELECT number, statement FROM svc.read_migration('1_a.sql', 'SELECT 1; SELECT 2')",
 	"SELECT item, state FROM svc.status() WHERE item <> 'server'", "SET ROLE people_owner \\; SELECT svc.current_service()");
 my %tried = map { /svc\.(\w+)\(/ ? ($1 => 1) : () } @read_calls;
@@ -98,7 +99,7 @@ rows($standby, $db, "SELECT state FROM svc.status() WHERE item = 'server'", 'war
 
 # and refuses to change, as does a transaction that is read only
 refused($standby, $db, [ map { [ $_, '25006' ] } @writing ], 'a standby refuses every function that writes');
-refused($standby, $db, [ map { [ $_, '25006' ] } grep { !/create_service|repair_settings/ } @writing ],
+refused($standby, $db, [ map { [ $_, '25006' ] } grep { !/create_service|repair_settings|journal_append/ } @writing ],
 	'also to the owner of a service', user => 'people_user');
 refused($primary, $db, [ map { [ "SET TRANSACTION READ ONLY \\; $_", '25006' ] } @writing ],
 	'a read-only transaction refuses every function that writes');
