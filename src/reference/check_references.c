@@ -150,9 +150,10 @@ raise_failure(const char *name, const Sweep *sweep, ErrorData *error)
 static char *
 describe(SweepResult result)
 {
-	return psprintf(ngettext(INT64_FORMAT " key in " INT64_FORMAT " rows is not there.",
-							 INT64_FORMAT " keys in " INT64_FORMAT " rows are not there.",
-							 (unsigned long) result.keys), result.keys, result.rows);
+	return psprintf(INT64_FORMAT " %s in " INT64_FORMAT " %s %s not there.",
+					result.keys, result.keys == 1 ? "key" : "keys",
+					result.rows, result.rows == 1 ? "row" : "rows",
+					result.keys == 1 ? "is" : "are");
 }
 
 /* What a sweep found, in a transaction of its own. */
@@ -263,9 +264,10 @@ sweep_all(void)
 	next_transaction();
 	foreach(cell, names)
 	{
-		if (!sweep_one_of(lfirst(cell)))
+		if (sweep_one_of(lfirst(cell)))
+			tell_result(lfirst(cell));
+		else
 			failed++;
-		tell_result(lfirst(cell));
 	}
 	if (failed > 0)
 		ereport(ERROR,
