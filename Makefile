@@ -18,7 +18,7 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
 MODULES_WORKER = database_worker doorbell launcher leave pending round slot worker
-MODULES_REFERENCE = declare key_set lookup reference reference_follow reference_row resolve \
+MODULES_REFERENCE = declare declare_check key_set lookup reference reference_follow reference_guard reference_row resolve \
                trigger
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \

@@ -11,9 +11,9 @@
 #include "core/extension.h"
 #include "core/sql.h"
 #include "executor/spi.h"
-#include "reference/declare.h"
 #include "reference/reference.h"
 #include "reference/reference_follow.h"
+#include "reference/reference_guard.h"
 #include "reference/reference_row.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -205,6 +205,6 @@ reference_noted_error(const char *name, const char *message)
 void
 ReferenceInit(void)
 {
-	DeclareInit();
+	ReferenceGuardInit();
 	ReferenceFollowInit();
 }
