@@ -7,11 +7,11 @@
 #include "core/sql.h"
 #include "migration/migration.h"
 #include "reference/reference.h"
-#include "reference/lookup.h"
 #include "runner/runner.h"
 #include "service/service.h"
 #include "upkeep/upkeep.h"
 #include "utils/guc.h"
+#include "worker/journal.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -26,8 +26,8 @@ _PG_init(void)
 	DdlInit();
 	RunnerInit();
 	ServiceInit();
-	LookupInit();
 	WorkerInit();
+	JournalInit();
 	UpkeepInit();
 	MigrationInit();
 	ReferenceInit();

@@ -11,6 +11,7 @@
 #include "core/extension.h"
 #include "core/sql.h"
 #include "executor/spi.h"
+#include "reference/check.h"
 #include "reference/reference.h"
 #include "reference/reference_follow.h"
 #include "reference/reference_guard.h"
@@ -206,5 +207,6 @@ void
 ReferenceInit(void)
 {
 	ReferenceGuardInit();
+	CheckInit();
 	ReferenceFollowInit();
 }

@@ -180,12 +180,16 @@ CREATE VIEW svc.reference_status WITH (security_barrier) AS
 SELECT r.reference,
        (SELECT g.state FROM svc.reference_trigger g WHERE g.reference = r.reference
          ORDER BY pg_catalog.array_position(ARRAY['missing', 'disabled', 'changed', 'enabled'], g.state) LIMIT 1) AS trigger,
-       NULL::bigint AS pending, NULL::timestamptz AS oldest_pending, NULL::bigint AS journal_bytes,
+       coalesce(j.entries, 0) AS pending, j.oldest AS oldest_pending, coalesce(j.bytes, 0) AS journal_bytes,
        coalesce(x.needs_sweep, true) AS needs_sweep, NULL::bigint AS tombstones, x.last_error,
        x.last_error_at, x.swept_at, x.validated_at
   FROM svc.reference r
   JOIN pg_catalog.pg_class t ON t.oid = r.relation
   LEFT JOIN svc.reference_state x ON x.reference = r.reference
+  LEFT JOIN (SELECT p.relation, p.subject, pg_catalog.sum(p.entries)::bigint, pg_catalog.sum(p.bytes)::bigint, pg_catalog.min(p.oldest)
+               FROM svc.journal_pending p WHERE p.kind IN ('c', 'r')
+              GROUP BY 1, 2) j (relation, subject, entries, bytes, oldest)
+       ON j.relation = r.relation AND j.subject = r.reference
   LEFT JOIN svc.service o ON o.service = svc.owner_of(r.relation)
   LEFT JOIN svc.service s ON s.service = r.service
  WHERE pg_catalog.pg_has_role(t.relowner, 'MEMBER')
