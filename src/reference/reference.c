@@ -16,6 +16,8 @@
 #include "reference/reference_follow.h"
 #include "reference/reference_guard.h"
 #include "reference/reference_row.h"
+#include "reference/sweep.h"
+#include "reference/violation.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -209,4 +211,6 @@ ReferenceInit(void)
 	ReferenceGuardInit();
 	CheckInit();
 	ReferenceFollowInit();
+	ViolationInit();
+	SweepInit();
 }
