@@ -127,7 +127,13 @@ sweep_in_session(Sweep *sweep)
 	while (!error && !sweep_is_done(sweep))
 	{
 		error = do_piece(sweep_step, sweep);
-		if (!error && !sweep_is_done(sweep))
+		if (error && sweep_gave_way(error))
+		{
+			FreeErrorData(error);
+			error = NULL;
+			sweep_rest_for_others(NULL);
+		}
+		else if (!error && !sweep_is_done(sweep))
 			sweep_rest(NULL);
 	}
 	return error;

@@ -23,6 +23,7 @@
 #include "reference/declare.h"
 #include "reference/reference_row.h"
 #include "reference/resolve.h"
+#include "reference/violation.h"
 #include "service/connection.h"
 #include "service/contract.h"
 #include "service/ownership.h"
@@ -416,6 +417,7 @@ svc_drop_reference(PG_FUNCTION_ARGS)
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql("DELETE FROM svc.reference WHERE reference = $1", sql_name(name));
 	reference_drop_triggers(name, row->relation);
+	violation_follow(name, NULL);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }

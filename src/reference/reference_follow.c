@@ -28,6 +28,7 @@
 #include "reference/reference_follow.h"
 #include "reference/reference_row.h"
 #include "reference/resolve.h"
+#include "reference/violation.h"
 #include "service/contract.h"
 #include "service/ownership.h"
 #include "storage/bufmgr.h"
@@ -85,6 +86,7 @@ forget(const ReferenceRow *row)
 {
 	svc_sql("DELETE FROM svc.reference WHERE reference = $1", sql_name(row->name));
 	reference_drop_triggers(row->name, row->relation);
+	violation_follow(row->name, NULL);
 }
 
 /* A column has another name, in a table and all of its parts, or in a contract that is a table. */

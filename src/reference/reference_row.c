@@ -20,6 +20,7 @@
 #include "parser/parse_func.h"
 #include "reference/reference_row.h"
 #include "reference/resolve.h"
+#include "reference/violation.h"
 #include "service/ownership.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -129,6 +130,8 @@ reference_update(const char *name, const ReferenceRow *row)
 			sql_text(reference_on_delete_name(row->on_delete)),
 			interval_arg(row->cache_ttl), sql_text(row->validator), sql_bool(row->validated),
 			sql_bool(row->confirmed));
+	if (strcmp(name, row->name) != 0)
+		violation_follow(name, row->name);
 }
 
 /* What the triggers of a reference say. */
