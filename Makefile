@@ -16,8 +16,8 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
                database drop link ownership place producer provision query remote_contract \
                remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
-               keep_count retention updated_at updated_at_trigger upkeep
-MODULES_WORKER = database_worker doorbell launcher leave pending round slot worker
+               keep_count retention retention_job updated_at updated_at_trigger upkeep
+MODULES_WORKER = database_worker doorbell launcher leave pending round slot states worker
 MODULES_REFERENCE =
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
