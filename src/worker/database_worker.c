@@ -169,7 +169,7 @@ svc_worker_main(Datum arg)
 	{
 		BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 		set_up();
-		round_begin_session(false);
+		round_begin_session(READER_LOG);
 		work();
 	}
 	PG_CATCH();

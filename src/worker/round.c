@@ -17,6 +17,7 @@
 #include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "worker/doorbell.h"
@@ -53,8 +54,8 @@ typedef struct JobState
 static JobState jobs[MAX_JOBS];
 static int	n_jobs = 0;
 
-/* Somebody waits for what is done, and is told what goes wrong */
-static bool is_waited_for = false;
+/* Who is told what goes wrong */
+static RoundReader reader = READER_LOG;
 
 /* The extension was not to be had the last time */
 static bool is_absent = false;
@@ -73,9 +74,12 @@ worker_register_job(const WorkerJob *job)
 
 /* A session that does rounds begins: everything is due. */
 void
-round_begin_session(bool waited_for)
+round_begin_session(RoundReader told)
 {
-	is_waited_for = waited_for;
+	reader = told;
+	/* nor is a stranger told what code of other services says */
+	if (reader == READER_STRANGER)
+		client_min_messages = ERROR;
 	is_absent = false;
 	for (int i = 0; i < n_jobs; i++)
 		jobs[i] = (JobState) {.job = jobs[i].job};
@@ -237,17 +241,42 @@ remember(const char *text)
 	return is_new;
 }
 
-/* Say what went wrong, to whoever waits for it or to the log. */
+/* Say what went wrong in full: to the caller, or only to the log. */
 static void
-say(const char *job, const ErrorData *error)
+say_all(int level, const char *job, const ErrorData *error)
 {
-	ereport(is_waited_for ? WARNING : LOG,
+	ereport(level,
 			(errcode(error->sqlerrcode),
-			 is_waited_for ? errmsg("%s: %s", job, error->message) :
+			 level == WARNING ? errmsg("%s: %s", job, error->message) :
 			 errmsg("%s in database \"%s\": %s", job, database_name, error->message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0,
 			 error->hint ? errhint("%s", error->hint) : 0,
 			 error->context ? errcontext("%s", error->context) : 0));
+}
+
+/* Say that something went wrong to a caller who may not read what belongs to other services. */
+static void
+say_little(const char *job, const ErrorData *error)
+{
+	client_min_messages = WARNING;
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("%s: not everything could be done", job),
+			 errdetail("What failed stays pending."),
+			 errhint("The server's log and svc.workers say why; the owner of the database may read that.")));
+	client_min_messages = ERROR;
+}
+
+/* Say what went wrong. */
+static void
+say(const char *job, const ErrorData *error)
+{
+	if (reader == READER_CALLER)
+		say_all(WARNING, job, error);
+	else
+		say_all(LOG_SERVER_ONLY, job, error);
+	if (reader == READER_STRANGER)
+		say_little(job, error);
 }
 
 /* An error of a job that goes on with other pieces. */
@@ -263,7 +292,7 @@ worker_complain(const char *job, const ErrorData *error)
 		return;
 	state->complained = true;
 	is_new = remember(text);
-	if (is_new_here(state, text) && (is_new || is_waited_for))
+	if (is_new_here(state, text) && (is_new || reader != READER_LOG))
 		say(job, error);
 }
 

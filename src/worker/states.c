@@ -10,6 +10,7 @@
 #include "utils/syscache.h"
 #include "worker/doorbell.h"
 #include "worker/slot.h"
+#include "worker/states.h"
 
 #define COLUMNS 7
 
@@ -28,8 +29,8 @@ typedef struct StateRow
 } StateRow;
 
 /* May the user read errors of a database's jobs?  Whoever may read what its sessions do, and its owner. */
-static bool
-may_read_errors(Oid database)
+bool
+worker_may_read_errors(Oid database)
 {
 	HeapTuple	row;
 	Oid			owner;
@@ -48,7 +49,7 @@ may_read_errors(Oid database)
 static void
 add_row(ReturnSetInfo *result, const StateRow *row)
 {
-	bool		shown = row->error && row->error[0] && may_read_errors(row->database);
+	bool		shown = row->error && row->error[0] && worker_may_read_errors(row->database);
 	Datum		values[COLUMNS] = {
 		Int32GetDatum(row->pid), CStringGetTextDatum(row->kind), ObjectIdGetDatum(row->database),
 		CStringGetTextDatum(row->state), CStringGetTextDatum(row->job),
