@@ -6,10 +6,12 @@
 #include "core/ddl.h"
 #include "core/sql.h"
 #include "migration/migration.h"
+#include "reference/reference.h"
 #include "runner/runner.h"
 #include "service/service.h"
 #include "upkeep/upkeep.h"
 #include "utils/guc.h"
+#include "worker/journal.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -25,7 +27,9 @@ _PG_init(void)
 	RunnerInit();
 	ServiceInit();
 	WorkerInit();
+	JournalInit();
 	UpkeepInit();
 	MigrationInit();
+	ReferenceInit();
 	MarkGUCPrefixReserved(SVC_EXTENSION);
 }
