@@ -16,18 +16,12 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
                database drop link ownership place producer provision query remote_contract \
                remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
-<<<<<<< HEAD
                keep_count retention retention_job updated_at updated_at_trigger upkeep
-MODULES_WORKER = database_worker doorbell launcher leave pending round slot states worker
-MODULES_REFERENCE =
-=======
-               keep_count retention updated_at updated_at_trigger upkeep
 MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
                journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
-               journal_table journal_view launcher leave pending round slot worker
+               journal_table journal_view launcher leave pending round slot states worker
 MODULES_REFERENCE = commit declare key_set lookup missing reference reference_follow \
                reference_row resolve trigger
->>>>>>> cd6450d535e8f8fc2034342b6d4e552bf1ac056b
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \
@@ -54,7 +48,7 @@ SQL_PARTS    = src/core/core.sql \
                src/service/link.sql src/service/connect.sql src/service/right.sql \
                src/service/run.sql \
                src/upkeep/upkeep.sql \
-               src/worker/worker.sql src/worker/journal.sql \
+               src/worker/journal.sql src/worker/worker.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
                src/reference/reference.sql \

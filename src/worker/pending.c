@@ -69,7 +69,7 @@ run_pending(List *items)
 	} while (result == ROUND_BUSY ||
 			 (result == ROUND_DONE && !round_failed() &&
 			  (next <= GetCurrentTimestamp() || doorbell_rang_here())));
-	if (result == ROUND_ABSENT)
+	if (result != ROUND_DONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("extension \"%s\" is not there, or is being changed", SVC_EXTENSION),

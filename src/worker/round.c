@@ -57,8 +57,8 @@ static int	n_jobs = 0;
 /* Who is told what goes wrong */
 static RoundReader reader = READER_LOG;
 
-/* The extension was not to be had the last time */
-static bool is_absent = false;
+/* Whether the extension was to be had the last time: ROUND_DONE, ROUND_HELD or ROUND_ABSENT */
+static RoundResult extension = ROUND_DONE;
 
 /* For the log: the name of the database, when the session began */
 static char database_name[NAMEDATALEN];
@@ -80,7 +80,7 @@ round_begin_session(RoundReader told)
 	/* nor is a stranger told what code of other services says */
 	if (reader == READER_STRANGER)
 		client_min_messages = ERROR;
-	is_absent = false;
+	extension = ROUND_DONE;
 	for (int i = 0; i < n_jobs; i++)
 		jobs[i] = (JobState) {.job = jobs[i].job};
 	StartTransactionCommand();
@@ -100,26 +100,22 @@ work_lock(void)
 	return tag;
 }
 
-/* Keep the extension as it is until the transaction ends; false: it is not there, or about to change. */
-static bool
+/*
+ * Keep the extension as it is until the transaction ends, if it is there and
+ * nobody is about to change it.
+ */
+static RoundResult
 hold_extension(void)
 {
-	Oid			extension = get_extension_oid(SVC_EXTENSION, true);
+	Oid			oid = get_extension_oid(SVC_EXTENSION, true);
 	LOCKTAG		tag;
 
-	if (!OidIsValid(extension))
-		return false;
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension, 0);
-	return LockAcquire(&tag, AccessShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL &&
-		get_extension_oid(SVC_EXTENSION, true) == extension;
-}
-
-/* The same; remembered for worker_must_leave(). */
-static bool
-extension_is_held(void)
-{
-	is_absent = !hold_extension();
-	return !is_absent;
+	if (!OidIsValid(oid))
+		return ROUND_ABSENT;
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, oid, 0);
+	if (LockAcquire(&tag, AccessShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return ROUND_HELD;
+	return get_extension_oid(SVC_EXTENSION, true) == oid ? ROUND_DONE : ROUND_ABSENT;
 }
 
 /* Are we still the one at work here?  Inside a transaction. */
@@ -136,7 +132,7 @@ bool
 worker_must_leave(void)
 {
 	CHECK_FOR_INTERRUPTS();
-	return is_absent || (worker_shared && slot_must_leave());
+	return extension != ROUND_DONE || (worker_shared && slot_must_leave());
 }
 
 /* What worker_transaction does, to be caught */
@@ -154,7 +150,8 @@ do_piece(const Piece *piece)
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	XactIsoLevel = piece->isolation;
-	if (!extension_is_held())
+	extension = hold_extension();
+	if (extension != ROUND_DONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("extension \"%s\" is not there, or is being changed", SVC_EXTENSION)));
@@ -288,7 +285,7 @@ worker_complain(const char *job, const ErrorData *error)
 	bool		is_new;
 
 	/* asked to leave: not worth a word */
-	if (is_absent)
+	if (extension != ROUND_DONE)
 		return;
 	state->complained = true;
 	is_new = remember(text);
@@ -301,7 +298,7 @@ void
 worker_failed(const char *job, const ErrorData *error)
 {
 	worker_complain(job, error);
-	if (!is_absent)
+	if (extension == ROUND_DONE)
 		state_of(job)->failed = true;
 }
 
@@ -370,12 +367,12 @@ static RoundResult
 begin(void)
 {
 	LOCKTAG		tag = work_lock();
-	RoundResult result = ROUND_DONE;
+	RoundResult result;
 
 	StartTransactionCommand();
-	if (!extension_is_held())
-		result = ROUND_ABSENT;
-	else if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	result = extension = hold_extension();
+	if (result == ROUND_DONE &&
+		LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		result = ROUND_BUSY;
 	CommitTransactionCommand();
 	return result;
@@ -445,5 +442,5 @@ round_do(bool rung, TimestampTz *next)
 	forget_errors();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
-	return is_absent ? ROUND_ABSENT : ROUND_DONE;
+	return extension;
 }

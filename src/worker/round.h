@@ -10,7 +10,8 @@ typedef enum RoundResult
 {
 	ROUND_DONE,
 	ROUND_BUSY,					/* somebody else is at work in this database */
-	ROUND_ABSENT				/* the extension is not there, or not now */
+	ROUND_HELD,					/* somebody is about to change the extension */
+	ROUND_ABSENT				/* it is not there */
 } RoundResult;
 
 /*

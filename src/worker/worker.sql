@@ -15,11 +15,23 @@ COMMENT ON FUNCTION svc.worker_states() IS
 'What the launcher and the workers of the cluster do; svc.workers shows it. No rows where the library is not preloaded. last_error is shown to members of pg_read_all_stats and of the database''s owner.';
 
 CREATE VIEW svc.workers AS
-SELECT w.pid, w.kind, d.datname AS database, w.state, w.job, w.started, w.last_error,
-       NULL::interval AS lag,
-       NULL::text AS blocked_by
-  FROM svc.worker_states() w
+WITH here (database, lag, blocked_by) AS (
+    SELECT d.oid,
+           pg_catalog.clock_timestamp() - (SELECT pg_catalog.min(b.oldest) FROM svc.journal_backlog() b),
+           (SELECT pg_catalog.string_agg(coalesce(o.pid::text, o.gid), ', ' ORDER BY o.since) FROM svc.journal_open o)
+      FROM pg_catalog.pg_database d
+     WHERE d.datname = pg_catalog.current_database()
+), worker AS (
+    SELECT w.pid, w.kind, w.database, w.state, w.job, w.started, w.last_error FROM svc.worker_states() w
+)
+SELECT w.pid, w.kind, d.datname AS database, w.state, w.job, w.started, w.last_error, h.lag, h.blocked_by
+  FROM worker w
   LEFT JOIN pg_catalog.pg_database d ON d.oid = w.database
+  LEFT JOIN here h ON h.database = w.database
+UNION ALL
+SELECT NULL, 'worker', pg_catalog.current_database(), 'pending', NULL, NULL, NULL, h.lag, h.blocked_by
+  FROM here h
+ WHERE h.lag IS NOT NULL AND NOT EXISTS (SELECT 1 FROM worker w WHERE w.database = h.database)
 UNION ALL
 SELECT a.pid, 'runner', a.datname,
        CASE WHEN a.state = 'idle' THEN 'idle' ELSE 'working' END,
@@ -28,5 +40,5 @@ SELECT a.pid, 'runner', a.datname,
   FROM pg_catalog.pg_stat_activity a
  WHERE a.backend_type LIKE 'svc\_ownership %' AND a.backend_type NOT IN ('svc_ownership launcher', 'svc_ownership worker');
 COMMENT ON VIEW svc.workers IS
-'Background processes of the extension in the whole cluster: the launcher, workers, and databases whose last worker failed (no pid), with the last error until it went well; runners, which run statements for callers, of those whose activity the reader may see. lag: how old the oldest entry is that is not worked on yet, of this database; blocked_by: who keeps its newest entries from being read.';
+'Background processes of the extension in the whole cluster. kind: launcher; worker, one a database, also without pid where the last one failed or where work waits for one; runner, which runs statements for a caller, shown to those who may see its activity. state: of the launcher waiting or no free worker; of workers starting, working, idle, leaving, failed, pending; of runners working, idle. job: what is being done. last_error: of the database''s work, until it goes well. lag, blocked_by: of this database, how old the oldest entry of the journal is that waits for the worker, of what the reader may see; and the processes or prepared transactions whose entries cannot be read yet.';
 GRANT SELECT ON svc.workers TO PUBLIC;

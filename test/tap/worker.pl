@@ -202,8 +202,8 @@ my $pid = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'svc_ownership 
 my $before = one($node, 'postgres', $pid);
 refused($node, 'postgres', [ map { "!$_" } 'DROP DATABASE stuck', 'ALTER DATABASE stuck RENAME TO other',
 		'ALTER DATABASE stuck SET TABLESPACE space', 'CREATE DATABASE other TEMPLATE stuck' ], 'a stranger is refused', user => 'stranger');
-refused($node, 'stuck', [ 'DROP EXTENSION svc_ownership', 'ALTER EXTENSION svc_ownership UPDATE' ], 'nor the extension', user => 'stranger');
 is(one($node, 'postgres', $pid), $before, 'and the worker stays where it is');
+refused($node, 'simple', [ 'DROP EXTENSION svc_ownership', 'ALTER EXTENSION svc_ownership UPDATE' ], 'nor the extension', user => 'stranger');
 
 # A worker is kept out until the transaction has ended, and not longer
 my $session = $node->background_psql('stuck');
@@ -277,14 +277,14 @@ becomes($node, 'simple', 'SELECT count(*) FROM users', '0', 'it is tried again')
 becomes($node, 'simple', "SELECT count(*) FROM svc.workers WHERE last_error IS NOT NULL", '0', 'and forgotten when it went well');
 
 # Killed in all ways: the work is done in the end
-$node->safe_psql('simple', 'DROP TABLE sessions; DROP FUNCTION slow; ' . expiring(100, 20));
+$node->safe_psql('simple', "DROP TABLE sessions;\nDROP FUNCTION slow;\n" . expiring(300, 20));
 becomes($node, 'simple', worker_in('simple'), '1', 'a worker is at work');
 $node->safe_psql('simple', "SELECT pg_terminate_backend(pid) FROM svc.workers WHERE kind = 'worker' AND database = 'simple'");
 becomes($node, 'simple', 'SELECT count(*) FROM sessions', '0', 'a worker that is terminated: another one comes');
 $node->safe_psql('simple', "SELECT pg_terminate_backend(pid) FROM svc.workers WHERE kind = 'launcher'");
 $node->safe_psql('simple', 'INSERT INTO sessions VALUES (1, now())');
 becomes($node, 'simple', 'SELECT count(*) FROM sessions', '0', 'the launcher is terminated: it comes again');
-$node->safe_psql('simple', "INSERT INTO sessions SELECT g, now() FROM generate_series(1, 100) g");
+$node->safe_psql('simple', "INSERT INTO sessions SELECT g, now() FROM generate_series(1, 300) g");
 becomes($node, 'simple', worker_in('simple'), '1', 'a worker is at work');
 kill 'KILL', one($node, 'simple', "SELECT pid FROM svc.workers WHERE kind = 'worker' AND database = 'simple'");
 $node->poll_query_until('postgres', 'SELECT true');
