@@ -125,7 +125,7 @@ is($tables, 22, 'all tables of the README');
 
 # ---- four databases ----
 
-my $database_checks = 159;
+my $database_checks = 163;
 $node->stop;
 $node = new_server('databases', conf => "jit = off\n");
 ask_for_passwords($node);
