@@ -69,7 +69,9 @@ BEGIN
     EXECUTE format('SET LOCAL SESSION AUTHORIZATION %I', login);
     EXECUTE command;
     RAISE 'it is not refused';
-EXCEPTION WHEN foreign_key_violation THEN
+EXCEPTION WHEN raise_exception THEN
+    RETURN SQLERRM;
+WHEN foreign_key_violation THEN
     GET STACKED DIAGNOSTICS at_schema = SCHEMA_NAME, at_table = TABLE_NAME, at_column = COLUMN_NAME,
         constraint_name = CONSTRAINT_NAME, detail = PG_EXCEPTION_DETAIL;
     RETURN format('%s.%s.%s %s: %s', at_schema, at_table, at_column, constraint_name, detail);
