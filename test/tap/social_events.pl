@@ -14,7 +14,8 @@ use SvcTest;
 use Test::More;
 
 my $checks = 149;
-my $node = new_server('main', conf => "jit = off\n");
+my $node = new_server('main', workers => 0, conf => "jit = off
+");
 my $example = "$FindBin::RealBin/../../examples/social-events";
 my ($rc, $out, $err);
 
