@@ -284,6 +284,7 @@ append_keys(JournalKind kind, const Reference *reference, KeySet *set, KeyState 
 		for (; start < from; start++)
 			if (key_set_state(set, start) == state)
 				key_set_mark(set, start, KEY_WAIVED);
+		(void) journal_append(kind, reference->relation, NameStr(reference->name), keys);
 		pfree(keys);
 	}
 }
