@@ -281,10 +281,10 @@ append_keys(JournalKind kind, const Reference *reference, KeySet *set, KeyState 
 
 	while ((keys = key_set_array(set, state, &from, LOOKUP_KEYS)) != NULL)
 	{
+		(void) journal_append(kind, reference->relation, NameStr(reference->name), keys);
 		for (; start < from; start++)
 			if (key_set_state(set, start) == state)
 				key_set_mark(set, start, KEY_WAIVED);
-		(void) journal_append(kind, reference->relation, NameStr(reference->name), keys);
 		pfree(keys);
 	}
 }
