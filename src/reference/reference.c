@@ -12,10 +12,12 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "reference/check.h"
-#include "reference/declare.h"
 #include "reference/reference.h"
 #include "reference/reference_follow.h"
+#include "reference/reference_guard.h"
 #include "reference/reference_row.h"
+#include "reference/sweep.h"
+#include "reference/violation.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -206,7 +208,9 @@ reference_noted_error(const char *name, const char *message)
 void
 ReferenceInit(void)
 {
-	DeclareInit();
+	ReferenceGuardInit();
 	CheckInit();
 	ReferenceFollowInit();
+	ViolationInit();
+	SweepInit();
 }
