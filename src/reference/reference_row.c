@@ -130,8 +130,6 @@ reference_update(const char *name, const ReferenceRow *row)
 			sql_text(reference_on_delete_name(row->on_delete)),
 			interval_arg(row->cache_ttl), sql_text(row->validator), sql_bool(row->validated),
 			sql_bool(row->confirmed));
-	if (strcmp(name, row->name) != 0)
-		violation_follow(name, row->name);
 }
 
 /* What the triggers of a reference say. */
@@ -305,4 +303,13 @@ reference_drop_triggers(const char *name, Oid relation)
 						 statement_triggers[i].type, statement_triggers[i].function);
 		drop_trigger(lfirst_oid(cell), name, ROW_TRIGGER_TYPE, ROW_TRIGGER_FUNCTION);
 	}
+}
+
+/* End a reference, and forget what is known of it.  Inside a scope of the extension's owner. */
+void
+reference_forget(const ReferenceRow *row)
+{
+	svc_sql("DELETE FROM svc.reference WHERE reference = $1", sql_name(row->name));
+	violation_follow(row->name, NULL);
+	reference_drop_triggers(row->name, row->relation);
 }
