@@ -27,12 +27,15 @@ MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory driz
                statement store task tool tool_drizzle tool_flyway tool_golang_migrate tool_table \
                tool_goose utf8 validate variable version
 
+MODULES_REFERENCE = action settle tombstone watch
+
 OBJS         = src/svc_ownership.o \
                $(MODULES_CORE:%=src/core/%.o) \
                $(MODULES_RUNNER:%=src/runner/%.o) \
                $(MODULES_SERVICE:%=src/service/%.o) \
                $(MODULES_UPKEEP:%=src/upkeep/%.o) \
-               $(MODULES_MIGRATION:%=src/migration/%.o)
+               $(MODULES_MIGRATION:%=src/migration/%.o) \
+               $(MODULES_REFERENCE:%=src/reference/%.o)
 
 # The install script: the modules' parts in the order in which they build on
 # each other; events.sql last, since its triggers fire from then on
@@ -43,6 +46,7 @@ SQL_PARTS    = src/core/core.sql \
                src/upkeep/upkeep.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
+               src/reference/tombstone.sql \
                src/service/status.sql \
                src/core/events.sql
 INSTALL_SQL  = $(EXTENSION)--$(EXTVERSION).sql
