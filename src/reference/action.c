@@ -420,7 +420,7 @@ do_steps(Step *step, ErrorData **error)
 
 /* The same for one key of some; what fails becomes a violation. */
 static ActionResult
-do_key(const Step *all, Datum key, char **error)
+do_key(const Step *all, Datum key, ErrorData **error)
 {
 	Oid			type = ARR_ELEMTYPE(all->left);
 	int16		length;
@@ -436,7 +436,7 @@ do_key(const Step *all, Datum key, char **error)
 	if (result != ACTION_FAILED)
 		return result;
 	step.detail = failure->message;
-	*error = pstrdup(failure->message);
+	*error = failure;
 	(void) worker_transaction(XACT_REPEATABLE_READ, report_failed, &step);
 	return result;
 }
@@ -450,7 +450,7 @@ worse(ActionResult a, ActionResult b)
 
 /* Do it key by key, since for all of them together it failed: one must not hold up the others. */
 static ActionResult
-do_each_key(Step *step, char **error)
+do_each_key(Step *step, ErrorData **error)
 {
 	ActionResult result = ACTION_DONE;
 	int16		length;
@@ -462,7 +462,7 @@ do_each_key(Step *step, char **error)
 
 	if (failure)
 	{
-		*error = pstrdup(failure->message);
+		*error = failure;
 		return met_others(failure) ? ACTION_BUSY : ACTION_FAILED;
 	}
 	if (!step->left)
@@ -479,7 +479,7 @@ do_each_key(Step *step, char **error)
  * has not, in transactions of its own.
  */
 ActionResult
-action_pass(const char *reference, ArrayType *keys, char **error)
+action_pass(const char *reference, ArrayType *keys, ErrorData **error)
 {
 	Step		step = {.name = reference,.keys = keys,.cxt = CurrentMemoryContext,
 	.detail = "deleted by the service that owns it"};
@@ -489,6 +489,6 @@ action_pass(const char *reference, ArrayType *keys, char **error)
 	*error = NULL;
 	if (result != ACTION_FAILED)
 		return result;
-	*error = pstrdup(failure->message);
+	*error = failure;
 	return do_each_key(&step, error);
 }

@@ -20,6 +20,6 @@ typedef enum ActionResult
  * transactions of its own; to be called outside of one.  *error: what is wrong,
  * in the current memory context.
  */
-extern ActionResult action_pass(const char *reference, ArrayType *keys, char **error);
+extern ActionResult action_pass(const char *reference, ArrayType *keys, ErrorData **error);
 
 #endif							/* SVC_ACTION_H */

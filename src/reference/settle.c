@@ -38,11 +38,11 @@
 #define ROUND_TOMBSTONES 100
 
 /* When a settled tombstone may go: twice as long as a cache remembers a key */
-#define FORGET_AT "t.settled_at + 2 * coalesce(r.cache_ttl, '1 min')"
+#define FORGET_AT "t.settled_at + 2 * r.cache_ttl"
 
-/* Tombstones that say nothing any more: they may go, or their references are gone */
-#define FROM_FORGOTTEN " FROM svc.tombstone t LEFT JOIN svc.reference r ON r.reference = t.reference" \
-	" WHERE r.reference IS NULL OR " FORGET_AT " < pg_catalog.clock_timestamp()"
+/* Tombstones that say nothing any more */
+#define FROM_FORGOTTEN " FROM svc.tombstone t JOIN svc.reference r ON r.reference = t.reference" \
+	" WHERE " FORGET_AT " < pg_catalog.clock_timestamp()"
 
 /* Keys of some entries of the journal that are about one key column of one relation */
 typedef struct Lost
@@ -71,7 +71,7 @@ typedef struct Tombstone
 	bool		acted;			/* a pass was done before */
 	bool		passed;			/* everything older than the fence has ended */
 	ActionResult result;
-	char	   *error;
+	ErrorData  *error;
 } Tombstone;
 
 /* The group of lost keys of an entry's relation and column. */
@@ -223,7 +223,7 @@ consume(List *entries)
 
 		if (error)
 		{
-			worker_failed(JOB, error);
+			worker_complain(JOB, error);
 			return false;
 		}
 	}
@@ -232,8 +232,8 @@ consume(List *entries)
 
 /*
  * One transaction: fences for those that are new, by the id that this very
- * transaction gets now: the newest there is.  Rows of references that are gone
- * go; and what was settled long enough ago that no cache can remember the key.
+ * transaction gets now: the newest there is.  What was settled so long ago that
+ * no cache can remember the key goes.
  */
 static void
 begin_round(void *argument)
@@ -351,14 +351,14 @@ write_result(void *argument)
 		svc_sql("UPDATE svc.tombstone SET attempts = attempts + 1, last_error = $2,"
 				"       next_try = pg_catalog.clock_timestamp() + least(600, pg_catalog.power(2, least(attempts, 10))) * '1 s'::pg_catalog.interval"
 				" WHERE number = $1", sql_datum(Int64GetDatum(t->number), INT8OID),
-				sql_text(t->error));
+				sql_text(t->error->message));
 	else
 		svc_sql("UPDATE svc.tombstone SET acted_at = CASE WHEN $2 THEN pg_catalog.clock_timestamp() ELSE acted_at END,"
 				"       next_try = pg_catalog.clock_timestamp() + least('5 s', greatest('20 ms', (pg_catalog.clock_timestamp() - deleted_at) / 10))"
 				" WHERE number = $1", sql_datum(Int64GetDatum(t->number), INT8OID),
 				sql_bool(t->result == ACTION_DONE));
 	if (t->result == ACTION_FAILED)
-		reference_noted_error(t->reference, t->error);
+		reference_noted_error(t->reference, t->error->message);
 	svc_sql_end(&scope);
 }
 
@@ -392,6 +392,8 @@ advance(Tombstone *t)
 		else if (!do_transaction(need_sweep, t))
 			return false;
 	}
+	if (t->result == ACTION_FAILED)
+		worker_complain(JOB, t->error);
 	return t->result == ACTION_LEFT || do_transaction(write_result, t);
 }
 

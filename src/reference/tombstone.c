@@ -68,21 +68,6 @@ tombstone_add(const char *reference, ArrayType *keys)
 	worker_ring();
 }
 
-/* The reference is gone or has another name (NULL: gone). */
-void
-tombstone_follow(const char *reference, const char *new_name)
-{
-	SqlScope	scope;
-
-	svc_sql_begin(&scope, svc_extension_owner());
-	if (new_name)
-		svc_sql("UPDATE svc.tombstone SET reference = $2 WHERE reference = $1",
-				sql_name(reference), sql_name(new_name));
-	else
-		svc_sql("DELETE FROM svc.tombstone WHERE reference = $1", sql_name(reference));
-	svc_sql_end(&scope);
-}
-
 /* Let what on_delete says be done with the rows that hold the missing and deleted keys of a set. */
 void
 action_on_deleted(const Reference *reference, KeySet *set)

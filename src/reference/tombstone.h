@@ -14,8 +14,8 @@ extern void TombstoneInit(void);
 
 /*
  * watch.c: make, change or drop the triggers that note lost keys on a published
- * table and all that is part of it, as the references into it want them.  To be
- * called when one was made, altered or dropped.
+ * table and all that is part of it, as the references into it want them.
+ * Triggers on svc.reference and svc.entity call it.
  */
 extern void WatchInit(void);
 extern void tombstone_watch(Oid published);
@@ -31,9 +31,6 @@ extern void tombstone_add(const char *reference, ArrayType *keys);
  * alone: it may have been made again.
  */
 extern void tombstone_mark(const Reference *reference, KeySet *set);
-
-/* The reference is gone or has another name (NULL: gone) */
-extern void tombstone_follow(const char *reference, const char *new_name);
 
 /*
  * Let what on_delete says be done with the rows that hold the missing and

@@ -2,7 +2,8 @@
 
 CREATE TABLE svc.tombstone (
     number     bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT tombstone_pkey PRIMARY KEY,
-    reference  name NOT NULL,
+    reference  name NOT NULL
+               CONSTRAINT tombstone_reference_fkey REFERENCES svc.reference ON UPDATE CASCADE ON DELETE CASCADE,
     keys       bytea,
     key_count  int NOT NULL,
     state      text NOT NULL DEFAULT 'new' CONSTRAINT tombstone_state_check CHECK (state IN ('new', 'waiting', 'settled')),
@@ -34,13 +35,15 @@ CREATE FUNCTION svc.watch_deletes() RETURNS trigger
 COMMENT ON FUNCTION svc.watch_deletes() IS
 'Trigger function on published tables that others refer to: notes keys that are deleted, changed or no longer shown; svc.create_reference makes its triggers. Arguments: key columns, then an empty one, then the columns that decide whether a row is shown. Errors: 39P01 a trigger of another kind; 55000 a column is gone.';
 
-CREATE FUNCTION svc.entity_changed() RETURNS trigger
-    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_entity_changed';
-COMMENT ON FUNCTION svc.entity_changed() IS
-'Trigger on svc.entity: watches what is published now, where others refer to it.';
-REVOKE EXECUTE ON FUNCTION svc.entity_changed() FROM PUBLIC;
-CREATE TRIGGER watched AFTER INSERT OR UPDATE OR DELETE ON svc.entity
-    FOR EACH ROW EXECUTE FUNCTION svc.entity_changed();
+CREATE FUNCTION svc.watch_changed() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_watch_changed';
+COMMENT ON FUNCTION svc.watch_changed() IS
+'Trigger on svc.entity and svc.reference: makes, changes and drops the triggers of published tables that others refer to.';
+REVOKE EXECUTE ON FUNCTION svc.watch_changed() FROM PUBLIC;
+CREATE TRIGGER watched AFTER INSERT OR UPDATE OF relation, key, filter OR DELETE ON svc.entity
+    FOR EACH ROW EXECUTE FUNCTION svc.watch_changed();
+CREATE TRIGGER watched AFTER INSERT OR UPDATE OF service, entity, on_delete OR DELETE ON svc.reference
+    FOR EACH ROW EXECUTE FUNCTION svc.watch_changed();
 
 CREATE FUNCTION svc.tombstones(of_reference name = NULL, OUT reference name, OUT key text, OUT state text,
         OUT deleted_at timestamptz, OUT settled_at timestamptz, OUT attempts int, OUT last_error text)

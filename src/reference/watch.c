@@ -38,8 +38,10 @@
 #include "optimizer/optimizer.h"
 #include "parser/parse_func.h"
 #include "parser/parsetree.h"
+#include "reference/resolve.h"
 #include "reference/tombstone.h"
 #include "rewrite/rewriteHandler.h"
+#include "service/contract.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -52,7 +54,7 @@
 #define ENTRY_BYTES (1024 * 1024)
 
 SVC_FUNCTION(svc_watch_deletes);
-SVC_FUNCTION(svc_entity_changed);
+SVC_FUNCTION(svc_watch_changed);
 
 /* A key column whose lost keys are noted */
 typedef struct WatchedKey
@@ -464,7 +466,8 @@ add_reference(Wanted *wanted, const char *name)
 
 	if (error && svc_is_interruption(error))
 		ReThrowError(error);
-	if (error || !lookup.reference || lookup.reference->on_delete == ON_DELETE_KEEP)
+	if (error || !lookup.reference || !lookup.reference->declared ||
+		lookup.reference->on_delete == ON_DELETE_KEEP)
 		return;
 	key = columns_below(lookup.reference, &conditions);
 	if (key <= 0)
@@ -498,22 +501,21 @@ wanted_arguments(List *family)
 	return list_concat(args, wanted.conditions);
 }
 
-/* The tables that a relation is a direct part of. */
+/* The relation and all that it is a part of, itself first. */
 static List *
-parents_of(Oid relation)
+ancestry(Oid relation)
 {
-	List	   *parents = NIL;
-	uint64		rows;
+	List	   *relations;
 	SqlScope	scope;
+	MemoryContext old;
 
 	svc_sql_begin(&scope, InvalidOid);
-	rows = svc_sql("SELECT inhparent FROM pg_catalog.pg_inherits WHERE inhrelid = $1",
-				   sql_oid(relation));
-	MemoryContextSwitchTo(scope.cxt);
-	for (uint64 row = 0; row < rows; row++)
-		parents = lappend_oid(parents, svc_sql_oid_value(row, 1));
+	relations = svc_ancestry(relation, InvalidOid, NIL);
+	old = MemoryContextSwitchTo(scope.cxt);
+	relations = list_copy(relations);
+	MemoryContextSwitchTo(old);
 	svc_sql_end(&scope);
-	return parents;
+	return relations;
 }
 
 /*
@@ -524,11 +526,9 @@ parents_of(Oid relation)
 List *
 tombstone_family(Oid relation)
 {
-	List	   *above = list_make1_oid(relation);
+	List	   *above = ancestry(relation);
 	List	   *family = NIL;
 
-	for (int i = 0; i < list_length(above); i++)
-		above = list_concat_unique_oid(above, parents_of(list_nth_oid(above, i)));
 	for (int i = list_length(above) - 1; i >= 0; i--)
 		family = list_concat_unique_oid(family,
 										find_all_inheritors(list_nth_oid(above, i), NoLock, NULL));
@@ -554,37 +554,6 @@ static const struct
 	"AFTER UPDATE OR DELETE", "FOR EACH ROW", "REPLICA"}
 };
 
-/* Has a relation a trigger of this name, type and function? */
-static bool
-has_trigger(Oid relation, const char *name, int16 type, Oid function)
-{
-	Relation	rel = table_open(relation, NoLock);
-	bool		found = false;
-
-	for (int i = 0; !found && rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
-	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-
-		found = strcmp(trigger->tgname, name) == 0 && trigger->tgtype == type &&
-			trigger->tgfoid == function;
-	}
-	table_close(rel, NoLock);
-	return found;
-}
-
-/* A list of arguments as CREATE TRIGGER has it. */
-static char *
-quote_arguments(List *args)
-{
-	StringInfoData list;
-	ListCell   *cell;
-
-	initStringInfo(&list);
-	foreach(cell, args)
-		appendStringInfo(&list, "%s%s", list.len ? ", " : "", quote_literal_cstr(lfirst(cell)));
-	return list.data;
-}
-
 /* Make one trigger, and bring it into its state. */
 static void
 make_trigger(const char *relation, int kind, List *args)
@@ -592,7 +561,7 @@ make_trigger(const char *relation, int kind, List *args)
 	svc_sql_do("CREATE OR REPLACE TRIGGER %s %s ON %s %s"
 			   " EXECUTE FUNCTION " SVC_SCHEMA ".watch_deletes(%s)",
 			   trigger_kinds[kind].name, trigger_kinds[kind].event, relation,
-			   trigger_kinds[kind].level, quote_arguments(args));
+			   trigger_kinds[kind].level, svc_quote_trigger_arguments(args));
 	if (trigger_kinds[kind].state)
 		svc_sql_do("ALTER TABLE %s ENABLE %s TRIGGER %s", relation, trigger_kinds[kind].state,
 				   trigger_kinds[kind].name);
@@ -616,7 +585,7 @@ make_triggers(Oid relation, List *args)
 			continue;
 		if (args == NIL)
 			svc_sql_do("DROP TRIGGER IF EXISTS %s ON %s", trigger_kinds[i].name, name);
-		else if (has_trigger(relation, trigger_kinds[i].name, trigger_kinds[i].type, function))
+		else if (svc_has_trigger(relation, trigger_kinds[i].name, trigger_kinds[i].type, function))
 			svc_set_trigger_call(relation, trigger_kinds[i].name, function, args);
 		else
 			make_trigger(name, i, args);
@@ -654,56 +623,95 @@ tombstone_watch(Oid published)
 	svc_sql_end(&scope);
 }
 
-/* Watch a relation, if there is one. */
+/* Watch a table, if there is one. */
 static void
 watch_protected(void *argument)
 {
 	Oid			relation = *(Oid *) argument;
 
-	if (get_rel_name(relation))
+	if (is_watchable(relation))
 		tombstone_watch(relation);
 }
 
-/* The relation that a row of svc.entity names. */
-static Oid
-entity_relation(const TriggerData *data, HeapTuple row)
+/* A column of a row of the catalog; 0 for NULL. */
+static Datum
+row_value(const TriggerData *data, HeapTuple row, const char *column)
 {
-	bool		isnull;
 	TupleDesc	desc = RelationGetDescr(data->tg_relation);
-	Datum		value = heap_getattr(row, SPI_fnumber(desc, "relation"), desc, &isnull);
+	bool		isnull;
+	Datum		value = heap_getattr(row, SPI_fnumber(desc, column), desc, &isnull);
 
-	return isnull ? InvalidOid : DatumGetObjectId(value);
+	return isnull ? (Datum) 0 : value;
+}
+
+/* The table that a row is about: of svc.entity, or of svc.reference. */
+static Oid
+published_by(const TriggerData *data, HeapTuple row)
+{
+	const char *service = NameStr(*DatumGetName(row_value(data, row, "service")));
+	const char *entity = NameStr(*DatumGetName(row_value(data, row, "entity")));
+	ContractEntry entry;
+	Oid			contract;
+
+	if (RelationGetRelid(data->tg_relation) == svc_catalog_relation("entity"))
+		return DatumGetObjectId(row_value(data, row, "relation"));
+	contract = reference_relation_of_name(reference_contract_name(service, entity), NULL, NULL);
+	if (!OidIsValid(contract))
+		return InvalidOid;
+	return contract_entry(contract, &entry) ? entry.relation : contract;
+}
+
+/* Does an entity show other rows, or the same ones under another condition? */
+static bool
+shows_others(const TriggerData *data)
+{
+	Datum		before = row_value(data, data->tg_trigtuple, "filter");
+	Datum		after = row_value(data, data->tg_newtuple, "filter");
+
+	return published_by(data, data->tg_trigtuple) != published_by(data, data->tg_newtuple) ||
+		(before != after && (!before || !after || !datum_image_eq(before, after, false, -1)));
 }
 
 /*
- * svc.entity_changed(): trigger on svc.entity, AFTER, for each row: others may
- * refer to what is published in another way now.  Rows that a new condition
- * hides are not known one by one: the references need a sweep.
+ * An entity shows other rows now.  Which keys it does not show any more is not
+ * known, so all that refers to it must be looked at.
+ */
+static void
+bury_unknown(Oid published)
+{
+	ListCell   *cell;
+
+	foreach(cell, reference_names_into(published))
+		tombstone_add(lfirst(cell), NULL);
+}
+
+/*
+ * svc.watch_changed(): trigger on svc.entity and svc.reference, AFTER, for each
+ * row: another table is to be watched, or in another way.
  */
 Datum
-svc_entity_changed(PG_FUNCTION_ARGS)
+svc_watch_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = (TriggerData *) fcinfo->context;
 	Oid			relations[2] = {InvalidOid, InvalidOid};
-	ListCell   *cell;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(data->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("svc.entity_changed() can only be called as a trigger for each row")));
-	relations[0] = entity_relation(data, data->tg_trigtuple);
+				 errmsg("svc.watch_changed() can only be called as a trigger for each row")));
+	if (!svc_catalog_mentions("reference", 0, NIL) && !TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		PG_RETURN_POINTER(NULL);
+	relations[0] = published_by(data, data->tg_trigtuple);
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
-	{
-		relations[1] = entity_relation(data, data->tg_newtuple);
-		foreach(cell, reference_names_into(relations[1]))
-			tombstone_add(lfirst(cell), NULL);
-	}
-	if (svc_catalog_mentions("reference", 0, NIL))
-		for (int i = 0; i < lengthof(relations); i++)
-			if (OidIsValid(relations[i]) && (i == 0 || relations[i] != relations[0]))
-				(void) svc_run_protected(watch_protected, &relations[i], true,
-										 "deletions in what is published now cannot be watched",
-										 "See SELECT * FROM svc.status().");
+		relations[1] = published_by(data, data->tg_newtuple);
+	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event) &&
+		RelationGetRelid(data->tg_relation) == svc_catalog_relation("entity") && shows_others(data))
+		bury_unknown(relations[1]);
+	for (int i = 0; i < lengthof(relations); i++)
+		if (OidIsValid(relations[i]) && (i == 0 || relations[i] != relations[0]))
+			(void) svc_run_protected(watch_protected, &relations[i], true,
+									 "deletions in what is published cannot be watched",
+									 "See SELECT * FROM svc.status().");
 	PG_RETURN_POINTER(NULL);
 }
 
