@@ -18,6 +18,8 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
 MODULES_WORKER = database_worker doorbell launcher leave pending round slot worker
+MODULES_REFERENCE = action declare key_set lookup reference reference_follow reference_row \
+               resolve settle tombstone trigger watch
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \
@@ -27,8 +29,6 @@ MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory driz
                read_migration repair repeatable run running script setting split state \
                statement store task tool tool_drizzle tool_flyway tool_golang_migrate tool_table \
                tool_goose utf8 validate variable version
-MODULES_REFERENCE = action declare reference reference_follow reference_row resolve settle \
-               tombstone trigger watch
 
 OBJS         = src/svc_ownership.o \
                $(MODULES_CORE:%=src/core/%.o) \

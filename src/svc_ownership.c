@@ -7,6 +7,7 @@
 #include "core/sql.h"
 #include "migration/migration.h"
 #include "reference/reference.h"
+#include "reference/lookup.h"
 #include "runner/runner.h"
 #include "service/service.h"
 #include "upkeep/upkeep.h"
@@ -25,6 +26,7 @@ _PG_init(void)
 	DdlInit();
 	RunnerInit();
 	ServiceInit();
+	LookupInit();
 	WorkerInit();
 	UpkeepInit();
 	MigrationInit();
