@@ -17,7 +17,9 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
                remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
-MODULES_WORKER = database_worker doorbell launcher leave pending round slot worker
+MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
+               journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
+               journal_table journal_view launcher leave pending round slot worker
 MODULES_REFERENCE = action declare key_set lookup reference reference_follow reference_row \
                resolve settle tombstone trigger watch
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
@@ -46,7 +48,7 @@ SQL_PARTS    = src/core/core.sql \
                src/service/link.sql src/service/connect.sql src/service/right.sql \
                src/service/run.sql \
                src/upkeep/upkeep.sql \
-               src/worker/worker.sql \
+               src/worker/worker.sql src/worker/journal.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
                src/reference/reference.sql \

@@ -12,6 +12,7 @@
 #include "service/service.h"
 #include "upkeep/upkeep.h"
 #include "utils/guc.h"
+#include "worker/journal.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -28,6 +29,7 @@ _PG_init(void)
 	ServiceInit();
 	LookupInit();
 	WorkerInit();
+	JournalInit();
 	UpkeepInit();
 	MigrationInit();
 	ReferenceInit();
