@@ -20,7 +20,7 @@ MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counte
 MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
                journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
                journal_table journal_view launcher leave pending round slot worker
-MODULES_REFERENCE = action declare key_set lookup reference reference_follow reference_row \
+MODULES_REFERENCE = stub action declare key_set lookup reference reference_follow reference_row \
                resolve settle tombstone trigger watch
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
