@@ -15,6 +15,9 @@
 #include "reference/reference.h"
 #include "reference/reference_follow.h"
 #include "reference/reference_row.h"
+#include "reference/tombstone.h"
+#include "reference/sweep.h"
+#include "reference/violation.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -207,4 +210,7 @@ ReferenceInit(void)
 {
 	DeclareInit();
 	ReferenceFollowInit();
+	TombstoneInit();
+	ViolationInit();
+	SweepInit();
 }
