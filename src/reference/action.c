@@ -60,7 +60,8 @@ typedef struct Step
 	/* what came of it */
 	bool		changed;		/* rows were changed: there may be more */
 	bool		busy;			/* there are rows that others have locked */
-	ArrayType  *left;			/* deleted keys that rows hold */
+	int			n_left;			/* deleted keys that rows hold, each as an array */
+	ArrayType **left;
 } Step;
 
 /* A statement's parts that name the rows that hold some keys */
@@ -314,14 +315,6 @@ check_constraints_at_once(void)
 	svc_sql_end(&scope);
 }
 
-/* Keep an array beyond this transaction. */
-static ArrayType *
-keep_array(const Step *step, ArrayType *array)
-{
-	return array ? (ArrayType *) memcpy(MemoryContextAlloc(step->cxt, VARSIZE(array)), array,
-										VARSIZE(array)) : NULL;
-}
-
 /* Find out which deleted keys rows hold; NULL if none does, or the reference is gone. */
 static Reference *
 find_deleted(Step *step, KeySet **set, ArrayType **deleted)
@@ -362,16 +355,31 @@ do_step(void *argument)
 	change_rows(step, reference, deleted);
 }
 
-/* One transaction: say which deleted keys rows hold. */
+/*
+ * One transaction: say which deleted keys rows hold.  Each becomes an array of
+ * its own here: outside of a transaction nothing is known of types.
+ */
 static void
 list_deleted(void *argument)
 {
 	Step	   *step = argument;
 	KeySet	   *set;
 	ArrayType  *deleted;
+	Datum	   *keys;
+	int16		length;
+	bool		by_value;
+	char		align;
 
-	(void) find_deleted(step, &set, &deleted);
-	step->left = keep_array(step, deleted);
+	step->n_left = 0;
+	if (!find_deleted(step, &set, &deleted))
+		return;
+	get_typlenbyvalalign(ARR_ELEMTYPE(deleted), &length, &by_value, &align);
+	deconstruct_array(deleted, ARR_ELEMTYPE(deleted), length, by_value, align, &keys, NULL,
+					  &step->n_left);
+	MemoryContextSwitchTo(step->cxt);
+	step->left = palloc(sizeof(ArrayType *) * step->n_left);
+	for (int i = 0; i < step->n_left; i++)
+		step->left[i] = construct_array(&keys[i], 1, ARR_ELEMTYPE(deleted), length, by_value, align);
 }
 
 /* One transaction: what could not be done is a violation. */
@@ -420,18 +428,13 @@ do_steps(Step *step, ErrorData **error)
 
 /* The same for one key of some; what fails becomes a violation. */
 static ActionResult
-do_key(const Step *all, Datum key, ErrorData **error)
+do_key(const Step *all, ArrayType *key, ErrorData **error)
 {
-	Oid			type = ARR_ELEMTYPE(all->left);
-	int16		length;
-	bool		by_value;
-	char		align;
 	Step		step = *all;
 	ErrorData  *failure;
 	ActionResult result;
 
-	get_typlenbyvalalign(type, &length, &by_value, &align);
-	step.keys = construct_array(&key, 1, type, length, by_value, align);
+	step.keys = key;
 	result = do_steps(&step, &failure);
 	if (result != ACTION_FAILED)
 		return result;
@@ -453,11 +456,6 @@ static ActionResult
 do_each_key(Step *step, ErrorData **error)
 {
 	ActionResult result = ACTION_DONE;
-	int16		length;
-	bool		by_value;
-	char		align;
-	Datum	   *keys;
-	int			n;
 	ErrorData  *failure = worker_transaction(XACT_REPEATABLE_READ, list_deleted, step);
 
 	if (failure)
@@ -465,12 +463,8 @@ do_each_key(Step *step, ErrorData **error)
 		*error = failure;
 		return met_others(failure) ? ACTION_BUSY : ACTION_FAILED;
 	}
-	if (!step->left)
-		return ACTION_DONE;
-	get_typlenbyvalalign(ARR_ELEMTYPE(step->left), &length, &by_value, &align);
-	deconstruct_array(step->left, ARR_ELEMTYPE(step->left), length, by_value, align, &keys, NULL, &n);
-	for (int i = 0; i < n && result != ACTION_LEFT; i++)
-		result = worse(result, do_key(step, keys[i], error));
+	for (int i = 0; i < step->n_left && result != ACTION_LEFT; i++)
+		result = worse(result, do_key(step, step->left[i], error));
 	return result;
 }
 

@@ -24,6 +24,7 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "reference/action.h"
+#include "reference/lookup.h"
 #include "reference/settle.h"
 #include "reference/tombstone.h"
 #include "utils/builtins.h"
@@ -190,6 +191,50 @@ is_match(const Lost *lost, const char *name)
 	return error || match.matches;
 }
 
+/* Lost keys that a reference may hold */
+typedef struct Missing
+{
+	const char *name;
+	ArrayType  *keys;			/* NULL: the contract has all of them */
+} Missing;
+
+/*
+ * Leave out keys that the contract has, as after an UPDATE of a column that
+ * decides whether a row is shown.  Where the key is of another type here they
+ * all stay; what is done with rows asks again.
+ */
+static void
+find_missing(void *argument)
+{
+	Missing    *missing = argument;
+	Reference  *reference = reference_lookup(missing->name);
+	KeySet	   *set;
+	int			from = 0;
+
+	if (!reference || ARR_ELEMTYPE(missing->keys) != reference->key_type ||
+		lookup_refusal(reference))
+		return;
+	set = key_set_make(reference);
+	key_set_add_array(set, missing->keys);
+	lookup_ask(reference, set);
+	missing->keys = key_set_array(set, KEY_MISSING, &from, PG_INT32_MAX);
+}
+
+/* A tombstone for those of some keys that a reference's contract has not; all, if it cannot be asked. */
+static void
+bury_missing(const char *name, ArrayType *keys)
+{
+	Missing		missing = {name, keys};
+	ErrorData  *error = svc_try(find_missing, &missing);
+
+	if (error && svc_is_interruption(error))
+		ReThrowError(error);
+	if (error)
+		missing.keys = keys;
+	if (missing.keys)
+		tombstone_add(name, missing.keys);
+}
+
 /* One transaction: tombstones for the lost keys of one column. */
 static void
 bury(void *argument)
@@ -205,7 +250,7 @@ bury(void *argument)
 			if (!is_match(lost, lfirst(cell)))
 				continue;
 			for (int from = 0; from < list_length(lost->arrays);)
-				tombstone_add(lfirst(cell), join_arrays(lost->arrays, &from));
+				bury_missing(lfirst(cell), join_arrays(lost->arrays, &from));
 			if (lost->unknown)
 				tombstone_add(lfirst(cell), NULL);
 		}
