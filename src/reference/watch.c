@@ -75,6 +75,7 @@ typedef struct WatchedKey
 typedef struct Watch
 {
 	Relation	rel;
+	Oid			noted_as;		/* the relation that the journal names: it, or one of its family */
 	int			n_keys;
 	WatchedKey *keys;
 	int			n_conditions;
@@ -116,6 +117,7 @@ read_arguments(Relation rel, const Trigger *trigger)
 	Watch	   *watch = palloc0(sizeof(Watch));
 
 	watch->rel = rel;
+	watch->noted_as = RelationGetRelid(rel);
 	watch->keys = palloc(sizeof(WatchedKey) * trigger->tgnargs);
 	watch->conditions = palloc(sizeof(AttrNumber) * trigger->tgnargs);
 	while (watch->n_keys < trigger->tgnargs && trigger->tgargs[watch->n_keys][0])
@@ -136,7 +138,7 @@ flush_key(Watch *watch, WatchedKey *key)
 {
 	if (key->n == 0)
 		return;
-	if (!journal_append(JOURNAL_GONE, RelationGetRelid(watch->rel), key->name,
+	if (!journal_append(JOURNAL_GONE, watch->noted_as, key->name,
 						construct_array(key->keys, key->n, key->type, key->length, key->by_value,
 										key->align)))
 		key->full = true;
@@ -715,9 +717,12 @@ svc_watch_changed(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(NULL);
 }
 
-/* Note the keys of a table that leaves a published one, by the arguments of its own trigger. */
+/*
+ * Note the keys of a table that leaves a published one, by the arguments of its
+ * own trigger, and as keys of one that stays.
+ */
 static void
-add_leaving(Oid relation)
+add_leaving(Oid relation, Oid parent)
 {
 	Relation	rel = table_open(relation, NoLock);
 	Oid			function = LookupFuncName(list_make2(makeString(SVC_SCHEMA),
@@ -729,6 +734,7 @@ add_leaving(Oid relation)
 			watch = read_arguments(rel, &rel->trigdesc->triggers[i]);
 	if (watch)
 	{
+		watch->noted_as = parent;
 		add_relation(watch);
 		flush(watch);
 	}
@@ -737,13 +743,13 @@ add_leaving(Oid relation)
 
 /* The same for a table with all that is part of it. */
 static void
-add_leaving_family(Oid relation)
+add_leaving_family(Oid relation, Oid parent)
 {
 	ListCell   *cell;
 
 	foreach(cell, find_all_inheritors(relation, NoLock, NULL))
 		if (is_watchable(lfirst_oid(cell)))
-			add_leaving(lfirst_oid(cell));
+			add_leaving(lfirst_oid(cell), parent);
 }
 
 /* Tables that are moved into others, or out of them, or get another shape. */
@@ -762,7 +768,7 @@ follow_alter_table(AlterTableStmt *stmt, Oid relation)
 			case AT_DetachPartition:
 			case AT_DetachPartitionFinalize:
 				other = svc_ddl_named_table(cmd);
-				add_leaving_family(other);
+				add_leaving_family(other, relation);
 				tombstone_watch(other);
 				break;
 			case AT_AttachPartition:
@@ -770,7 +776,7 @@ follow_alter_table(AlterTableStmt *stmt, Oid relation)
 				tombstone_watch(relation);
 				break;
 			case AT_DropInherit:
-				add_leaving_family(relation);
+				add_leaving_family(relation, svc_ddl_named_table(cmd));
 				tombstone_watch(relation);
 				break;
 			default:
@@ -841,7 +847,7 @@ before_drop_table(DropStmt *command)
 		if (get_rel_relispartition(relation))
 			svc_lock_relation(get_partition_parent(relation, true), AccessExclusiveLock);
 		svc_lock_relation(relation, AccessExclusiveLock);
-		add_leaving_family(relation);
+		add_leaving_family(relation, llast_oid(ancestry(relation)));
 	}
 }
 
