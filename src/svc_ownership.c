@@ -7,7 +7,6 @@
 #include "core/sql.h"
 #include "migration/migration.h"
 #include "reference/reference.h"
-#include "reference/lookup.h"
 #include "runner/runner.h"
 #include "service/service.h"
 #include "upkeep/upkeep.h"
@@ -27,7 +26,6 @@ _PG_init(void)
 	DdlInit();
 	RunnerInit();
 	ServiceInit();
-	LookupInit();
 	WorkerInit();
 	JournalInit();
 	UpkeepInit();
