@@ -54,11 +54,11 @@ typedef struct Lost
 	bool		unknown;
 } Lost;
 
-/* A list of tombstones, as numbers, and what to do next */
+/* Some tombstones, and when there will be something to do */
 typedef struct Round
 {
 	MemoryContext cxt;
-	List	   *numbers;		/* of int64 pointers */
+	List	   *ids;			/* as text */
 	long		wait;			/* until there is something to do, milliseconds */
 } Round;
 
@@ -66,7 +66,7 @@ typedef struct Round
 typedef struct Tombstone
 {
 	MemoryContext cxt;
-	int64		number;
+	const char *id;
 	char	   *reference;		/* NULL: the row is gone */
 	ArrayType  *keys;			/* NULL: which ones is not known */
 	bool		acted;			/* a pass was done before */
@@ -287,7 +287,7 @@ begin_round(void *argument)
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	if (svc_sql_run("SELECT 1" FROM_FORGOTTEN " LIMIT 1", NULL, 0) > 0)
-		svc_sql_run("DELETE FROM svc.tombstone WHERE number IN (SELECT t.number" FROM_FORGOTTEN ")",
+		svc_sql_run("DELETE FROM svc.tombstone WHERE id IN (SELECT t.id" FROM_FORGOTTEN ")",
 					NULL, 0);
 	if (svc_sql_run("SELECT 1 FROM svc.tombstone WHERE state = 'new' LIMIT 1", NULL, 0) > 0)
 		svc_sql_run("UPDATE svc.tombstone SET state = 'waiting', fence = pg_catalog.pg_current_xact_id()"
@@ -301,22 +301,15 @@ list_due(void *argument)
 {
 	Round	   *round = argument;
 	uint64		rows;
-	bool		isnull;
 	SqlScope	scope;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	rows = svc_sql("SELECT number FROM svc.tombstone"
+	rows = svc_sql("SELECT id FROM svc.tombstone"
 				   " WHERE state <> 'settled' AND coalesce(next_try <= pg_catalog.clock_timestamp(), true)"
-				   " ORDER BY number LIMIT $1", sql_datum(Int32GetDatum(ROUND_TOMBSTONES), INT4OID));
+				   " ORDER BY deleted_at, id LIMIT $1", sql_datum(Int32GetDatum(ROUND_TOMBSTONES), INT4OID));
 	MemoryContextSwitchTo(round->cxt);
 	for (uint64 row = 0; row < rows; row++)
-	{
-		int64	   *number = palloc(sizeof(int64));
-
-		*number = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1,
-											  &isnull));
-		round->numbers = lappend(round->numbers, number);
-	}
+		round->ids = lappend(round->ids, svc_sql_value(row, 1));
 	svc_sql_end(&scope);
 }
 
@@ -353,8 +346,8 @@ read_tombstone(void *argument)
 	t->reference = NULL;
 	if (svc_sql("SELECT reference, keys, acted_at IS NOT NULL,"
 				"       pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) >= fence"
-				"  FROM svc.tombstone WHERE number = $1 AND state = 'waiting'",
-				sql_datum(Int64GetDatum(t->number), INT8OID)) > 0)
+				"  FROM svc.tombstone WHERE id = $1::pg_catalog.uuid AND state = 'waiting'",
+				sql_text(t->id)) > 0)
 	{
 		MemoryContextSwitchTo(t->cxt);
 		t->reference = svc_sql_value(0, 1);
@@ -391,16 +384,16 @@ write_result(void *argument)
 	if (t->result == ACTION_DONE && t->passed)
 		svc_sql("UPDATE svc.tombstone SET state = 'settled', acted_at = pg_catalog.clock_timestamp(),"
 				"       settled_at = pg_catalog.clock_timestamp(), next_try = NULL, last_error = NULL"
-				" WHERE number = $1", sql_datum(Int64GetDatum(t->number), INT8OID));
+				" WHERE id = $1::pg_catalog.uuid", sql_text(t->id));
 	else if (t->result == ACTION_FAILED)
 		svc_sql("UPDATE svc.tombstone SET attempts = attempts + 1, last_error = $2,"
 				"       next_try = pg_catalog.clock_timestamp() + least(600, pg_catalog.power(2, least(attempts, 10))) * '1 s'::pg_catalog.interval"
-				" WHERE number = $1", sql_datum(Int64GetDatum(t->number), INT8OID),
+				" WHERE id = $1::pg_catalog.uuid", sql_text(t->id),
 				sql_text(t->error->message));
 	else
 		svc_sql("UPDATE svc.tombstone SET acted_at = CASE WHEN $2 THEN pg_catalog.clock_timestamp() ELSE acted_at END,"
 				"       next_try = pg_catalog.clock_timestamp() + least('5 s', greatest('20 ms', (pg_catalog.clock_timestamp() - deleted_at) / 10))"
-				" WHERE number = $1", sql_datum(Int64GetDatum(t->number), INT8OID),
+				" WHERE id = $1::pg_catalog.uuid", sql_text(t->id),
 				sql_bool(t->result == ACTION_DONE));
 	if (t->result == ACTION_FAILED)
 		reference_noted_error(t->reference, t->error->message);
@@ -452,9 +445,9 @@ advance_all(Round *round)
 	bool		good = true;
 	ListCell   *cell;
 
-	foreach(cell, round->numbers)
+	foreach(cell, round->ids)
 	{
-		Tombstone	t = {.cxt = cxt,.number = *(int64 *) lfirst(cell)};
+		Tombstone	t = {.cxt = cxt,.id = lfirst(cell)};
 
 		if (worker_must_leave())
 			break;

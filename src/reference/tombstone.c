@@ -252,7 +252,7 @@ svc_tombstones(PG_FUNCTION_ARGS)
 				   "  LEFT JOIN svc.service o ON o.service = r.service"
 				   " WHERE ($1 IS NULL OR t.reference = $1)"
 				   "   AND (pg_catalog.pg_has_role($2, s.owner, 'MEMBER') OR pg_catalog.pg_has_role($2, o.owner, 'MEMBER'))"
-				   " ORDER BY t.number",
+				   " ORDER BY t.deleted_at, t.id",
 				   sql_name(reference), sql_oid(scope.saved_user));
 	table = SPI_tuptable;
 	for (uint64 row = 0; row < rows; row++)

@@ -1,7 +1,7 @@
 -- tombstone.sql: keys that a service deleted, until no reference to them is left.
 
 CREATE TABLE svc.tombstone (
-    number     bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT tombstone_pkey PRIMARY KEY,
+    id         uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid() CONSTRAINT tombstone_pkey PRIMARY KEY,
     reference  name NOT NULL
                CONSTRAINT tombstone_reference_fkey REFERENCES svc.reference ON UPDATE CASCADE ON DELETE CASCADE,
     keys       bytea,
