@@ -295,7 +295,10 @@ begin_round(void *argument)
 	svc_sql_end(&scope);
 }
 
-/* One transaction: the tombstones that are due, and when the next one will be. */
+/*
+ * One transaction: the tombstones that are due: whose time has come, or whose
+ * fence was passed.
+ */
 static void
 list_due(void *argument)
 {
@@ -305,7 +308,9 @@ list_due(void *argument)
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	rows = svc_sql("SELECT id FROM svc.tombstone"
-				   " WHERE state <> 'settled' AND coalesce(next_try <= pg_catalog.clock_timestamp(), true)"
+				   " WHERE state <> 'settled'"
+				   "   AND (coalesce(next_try <= pg_catalog.clock_timestamp(), true)"
+				   "        OR (attempts = 0 AND pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) >= fence))"
 				   " ORDER BY deleted_at, id LIMIT $1", sql_datum(Int32GetDatum(ROUND_TOMBSTONES), INT4OID));
 	MemoryContextSwitchTo(round->cxt);
 	for (uint64 row = 0; row < rows; row++)

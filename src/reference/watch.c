@@ -20,6 +20,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
@@ -701,6 +702,8 @@ svc_watch_changed(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("svc.watch_changed() can only be called as a trigger for each row")));
+	/* the row that fired us is to be seen from here on */
+	CommandCounterIncrement();
 	if (!svc_catalog_mentions("reference", 0, NIL) && !TRIGGER_FIRED_BY_DELETE(data->tg_event))
 		PG_RETURN_POINTER(NULL);
 	relations[0] = published_by(data, data->tg_trigtuple);
