@@ -20,9 +20,10 @@ MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counte
 MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
                journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
                journal_table journal_view launcher leave pending round slot worker
-MODULES_REFERENCE = action check_references commit declare key_set log lookup missing \
-               prevalidate reference reference_follow reference_row resolve settle \
-               sweep sweep_job sweep_scan tombstone trigger violation waive watch
+MODULES_REFERENCE = action check_references commit declare declare_check key_set log lookup \
+               missing prevalidate reference reference_follow reference_guard \
+               reference_row resolve settle sweep sweep_job sweep_scan tombstone trigger \
+               violation waive watch
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \

@@ -38,6 +38,6 @@ my @checks = $out =~ /^((?:not )?ok - .*)$/mg;
 is(scalar @checks, $planned, "and has made its $planned checks");
 like($_, qr/^ok /, s/^(not )?ok - //r) foreach @checks;
 
-run_checks($node, 'postgres', "$shop/databases_test.sql", 159);
+run_checks($node, 'postgres', "$shop/databases_test.sql", 163);
 $node->stop;
 done_testing();
