@@ -60,5 +60,6 @@ extern ReferenceNames reference_row_names(const ReferenceRow *row);
 extern void reference_make_triggers(const ReferenceRow *row);
 extern void reference_make_part_triggers(const ReferenceRow *row, Oid part);
 extern void reference_drop_triggers(const char *name, Oid relation);
+extern void reference_forget(const ReferenceRow *row);
 
 #endif							/* SVC_REFERENCE_ROW_H */

@@ -21,7 +21,7 @@ skip_all_tests('asyncpg', "it is not installed for $python")
   if system("$python -c 'import asyncpg' >/dev/null 2>&1") != 0;
 
 my $shop = "$FindBin::RealBin/../../examples/shop";
-my $node = new_server('main', conf => "jit = off\n");
+my $node = new_server('main', workers => 0, conf => "jit = off\n");
 my ($out, $err);
 
 ask_for_passwords($node);

@@ -14,7 +14,7 @@ use SvcTest;
 use Test::More;
 
 my $checks = 132;
-my $node = new_server('main', conf => "jit = off\n");
+my $node = new_server('main', workers => 0, conf => "jit = off\n");
 my $shop = "$FindBin::RealBin/../../examples/shop";
 my ($rc, $out, $err);
 
@@ -127,7 +127,7 @@ is($tables, 22, 'all tables of the README');
 
 my $database_checks = 163;
 $node->stop;
-$node = new_server('databases', conf => "jit = off\n");
+$node = new_server('databases', workers => 0, conf => "jit = off\n");
 ask_for_passwords($node);
 shop_passwords();
 my @databases = qw(auth_db cart_db poc product_db promotion_db);
