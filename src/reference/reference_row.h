@@ -52,7 +52,7 @@ typedef struct ReferenceRow
 extern List *reference_select(SqlScope *scope, const char *condition, const SqlArg *args,
 							  int nargs);
 extern ReferenceRow *reference_row(SqlScope *scope, const char *name);
-extern void reference_raise_taken(const char *name) pg_attribute_noreturn();
+pg_noreturn extern void reference_raise_taken(const char *name);
 extern void reference_insert(const ReferenceRow *row);
 extern void reference_update(const char *name, const ReferenceRow *row);
 extern ReferenceNames reference_row_names(const ReferenceRow *row);
