@@ -20,8 +20,9 @@ MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counte
 MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
                journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
                journal_table journal_view launcher leave pending round slot worker
-MODULES_REFERENCE = commit declare key_set lookup missing reference reference_follow \
-               reference_row resolve trigger
+MODULES_REFERENCE = check_references commit declare key_set log lookup missing prevalidate \
+               reference reference_follow reference_row resolve sweep sweep_job sweep_scan \
+               trigger violation waive
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \
@@ -51,7 +52,7 @@ SQL_PARTS    = src/core/core.sql \
                src/worker/worker.sql src/worker/journal.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
-               src/reference/reference.sql \
+               src/reference/reference.sql src/reference/sweep.sql \
                src/service/status.sql \
                src/core/events.sql
 INSTALL_SQL  = $(EXTENSION)--$(EXTVERSION).sql
