@@ -16,13 +16,13 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
                database drop link ownership place producer provision query remote_contract \
                remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
-               keep_count retention updated_at updated_at_trigger upkeep
+               keep_count retention retention_job updated_at updated_at_trigger upkeep
 MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
                journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
-               journal_table journal_view launcher leave pending round slot worker
-MODULES_REFERENCE = check_references commit declare key_set log lookup missing prevalidate \
-               reference reference_follow reference_row resolve sweep sweep_job sweep_scan \
-               trigger violation waive
+               journal_table journal_view launcher leave pending round slot states worker
+MODULES_REFERENCE = check_references commit declare declare_check key_set log lookup missing \
+               prevalidate reference reference_follow reference_guard reference_row \
+               resolve sweep sweep_job sweep_scan trigger violation waive
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \
@@ -49,7 +49,7 @@ SQL_PARTS    = src/core/core.sql \
                src/service/link.sql src/service/connect.sql src/service/right.sql \
                src/service/run.sql \
                src/upkeep/upkeep.sql \
-               src/worker/worker.sql src/worker/journal.sql \
+               src/worker/journal.sql src/worker/worker.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
                src/reference/reference.sql src/reference/sweep.sql \

@@ -12,9 +12,9 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "reference/check.h"
-#include "reference/declare.h"
 #include "reference/reference.h"
 #include "reference/reference_follow.h"
+#include "reference/reference_guard.h"
 #include "reference/reference_row.h"
 #include "reference/sweep.h"
 #include "reference/violation.h"
@@ -208,7 +208,7 @@ reference_noted_error(const char *name, const char *message)
 void
 ReferenceInit(void)
 {
-	DeclareInit();
+	ReferenceGuardInit();
 	CheckInit();
 	ReferenceFollowInit();
 	ViolationInit();
