@@ -58,7 +58,7 @@ SELECT a.attrelid::regclass, a.attname
 SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'S';
 SELECT c.relname
   FROM pg_class c
- WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'r'
+ WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition
    AND (NOT c.oid = ANY (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'svc_ownership')
              -- what is being done in this cluster means nothing in another one
              AND c.relname <> 'provisioning'
