@@ -249,6 +249,13 @@ svc_is_stored(const Constraint *constraint)
 #define SVC_UNIQUE_LOCKS_PARTITIONS false
 #endif
 
+/* The place of this process among the server's: since 17 a variable of its own */
+#if PG_VERSION_NUM >= 170000
+#define svc_my_proc_number() MyProcNumber
+#else
+#define svc_my_proc_number() (MyProc->pgprocno)
+#endif
+
 /* GRANT on a relation: since 18 it is locked, or it could be dropped meanwhile */
 #if PG_VERSION_NUM >= 180000
 #define SVC_GRANT_LOCK AccessShareLock
