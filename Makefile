@@ -10,13 +10,15 @@
 EXTENSION    = svc_ownership
 EXTVERSION   = 0.1
 MODULE_big   = svc_ownership
-MODULES_CORE = args ddl expression extension guard protect relation sql trigger wait
+MODULES_CORE = args ddl expression extension guard protect relation session sql trigger wait
 MODULES_RUNNER = client copy execute job lock runner runner_main
 MODULES_SERVICE = assign cascade connect connection connection_check contract contract_check \
                database drop link ownership place producer provision query remote_contract \
                remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
+MODULES_WORKER = database_worker doorbell launcher leave pending round slot worker
+MODULES_REFERENCE =
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \
@@ -32,6 +34,8 @@ OBJS         = src/svc_ownership.o \
                $(MODULES_RUNNER:%=src/runner/%.o) \
                $(MODULES_SERVICE:%=src/service/%.o) \
                $(MODULES_UPKEEP:%=src/upkeep/%.o) \
+               $(MODULES_WORKER:%=src/worker/%.o) \
+               $(MODULES_REFERENCE:%=src/reference/%.o) \
                $(MODULES_MIGRATION:%=src/migration/%.o)
 
 # The install script: the modules' parts in the order in which they build on
@@ -41,6 +45,7 @@ SQL_PARTS    = src/core/core.sql \
                src/service/link.sql src/service/connect.sql src/service/right.sql \
                src/service/run.sql \
                src/upkeep/upkeep.sql \
+               src/worker/worker.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
                src/service/status.sql \

@@ -60,6 +60,9 @@ SELECT files('{"030_bad.sql": "CREATE TABLE rolled_back (id int);\n\n  SELEC 1;"
 CALL svc.migrate('mig', files => :'files');
 SELECT files('{"030_bad.sql": "SELECT 1;\n\\i other.sql\n"}') AS files \gset
 CALL svc.migrate('mig', files => :'files');
+-- what is found in the first reading, too: how many statements there are is not known then
+SELECT state, attempts, statement, statements, error FROM svc.migrations('mig') WHERE script = '030_bad.sql';
+SELECT outcome, statement, statements, sqlstate, error FROM svc.migration_history WHERE script = '030_bad.sql' ORDER BY attempt;
 SELECT files('{"030_bad.sql": "BEGIN; CREATE TABLE left_open (id int);"}') AS files \gset
 CALL svc.migrate('mig', files => :'files');
 SELECT files('{"030_bad.sql": "SET SESSION AUTHORIZATION postgres"}') AS files \gset
@@ -95,6 +98,7 @@ CALL svc.undo_migrations('mig', rollback_comments => true);
 SELECT to_regclass('mig.with_comment');
 SELECT * FROM state('mig') WHERE state <> 'Success';
 CALL svc.migrate('mig', target => '040');
+CALL svc.undo_migrations('mig', rollback_comments => true);
 CALL svc.migrate('mig');
 
 -- One migration in the caller's transaction, for tests
@@ -113,6 +117,17 @@ SELECT svc.apply_migration('mig', '001');
 SELECT version, state FROM svc.migrations('mig') WHERE version >= '060';
 CALL svc.migrate('mig');
 RESET SESSION AUTHORIZATION;
+
+-- Known, but without its text: it cannot be run, in whichever way
+SELECT files('{"070_no_text.sql": "CREATE TABLE no_text (id int)"}') AS files \gset
+SET svc_ownership.migration_text = off;
+SELECT svc.load_migrations('mig', :'files'::jsonb);
+RESET svc_ownership.migration_text;
+CALL svc.migrate('mig');
+SET SESSION AUTHORIZATION mig_user;
+SELECT svc.apply_migration('mig', '070');
+RESET SESSION AUTHORIZATION;
+CALL svc.migrate('mig', files => :'files');
 
 -- Where it cannot be called, by whom, and with what
 BEGIN;
@@ -135,6 +150,26 @@ CALL svc.migrate('mig');
 CALL svc.undo_migrations('mig');
 SELECT svc.apply_migration('mig', '060');
 RESET SESSION AUTHORIZATION;
+
+-- Never as a superuser by accident, be it one service or all of them
+SELECT svc.create_service('snapshots', schema => 'snapshots');
+ALTER ROLE mig_owner SUPERUSER;
+ALTER ROLE snapshots_owner SUPERUSER;
+CALL svc.migrate('mig');
+CALL svc.undo_migrations('mig');
+SET client_min_messages = warning;
+SELECT current_setting('data_directory') AS directory \gset
+-- an empty folder; the others have none
+CALL svc.migrate_all(:'directory', 'pg_%s');
+SELECT count(*) FROM svc.migration_source WHERE service = 'snapshots';
+SET client_min_messages = notice;
+SET svc_ownership.migrate_as_superuser = on;
+CALL svc.migrate('mig');
+RESET svc_ownership.migrate_as_superuser;
+ALTER ROLE mig_owner NOSUPERUSER;
+ALTER ROLE snapshots_owner NOSUPERUSER;
+CALL svc.migrate('mig');
+SELECT svc.drop_service('snapshots', drop_objects => true);
 
 DROP FUNCTION files(jsonb);
 DROP FUNCTION state(name);

@@ -122,6 +122,30 @@ INSERT INTO res.parent VALUES (14);
 CALL svc.undo_migrations('res', rollback_comments => true);
 SELECT * FROM history('014.sql');
 SELECT version, state, script FROM svc.migrations('res') WHERE state <> 'Success';
+
+-- The rest cannot be read: that is a failure as any other, and what is done stays done
+CALL run('015.sql', 'CREATE TABLE twice (); VACUUM t; SELECT 1/0; SELECT 2');
+SELECT files() AS f \gset
+CALL svc.migrate('res', files => :'f');
+CALL run('015.sql', 'CREATE TABLE twice (); VACUUM t; SELEC 1');
+SELECT files() AS f \gset
+CALL svc.migrate('res', files => :'f');
+SELECT * FROM history('015.sql');
+CALL run('015.sql', 'CREATE TABLE twice (); VACUUM t; SELECT 1');
+SELECT files() AS f \gset
+CALL svc.migrate('res', files => :'f');
+SELECT * FROM history('015.sql');
+-- nor is it forgotten then that nobody knows how the last statement of a killed runner ended: here, with an index
+CALL run('016.sql', 'CREATE UNIQUE INDEX CONCURRENTLY parent_id ON parent (id); SELEC 1');
+SELECT files() AS f \gset
+CREATE UNIQUE INDEX parent_id ON res.parent (id);
+INSERT INTO svc.migration_history VALUES ('res', 1000, 'apply', 'running', 'versioned', '016', '016', '016.sql', NULL, 0, 2, NULL, NULL, NULL, 'x');
+CALL svc.migrate('res', files => :'f');
+SELECT * FROM history('016.sql');
+CALL run('016.sql', 'CREATE UNIQUE INDEX CONCURRENTLY parent_id ON parent (id); SELECT 1');
+SELECT files() AS f \gset
+CALL svc.migrate('res', files => :'f');
+SELECT * FROM history('016.sql');
 SELECT svc.drop_service('res', drop_objects => true);
 
 -- Callbacks keep off the transaction in which they run

@@ -10,6 +10,7 @@
 #include "service/service.h"
 #include "upkeep/upkeep.h"
 #include "utils/guc.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -23,6 +24,7 @@ _PG_init(void)
 	DdlInit();
 	RunnerInit();
 	ServiceInit();
+	WorkerInit();
 	UpkeepInit();
 	MigrationInit();
 	MarkGUCPrefixReserved(SVC_EXTENSION);

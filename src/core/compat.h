@@ -8,6 +8,7 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "commands/user.h"
@@ -15,6 +16,7 @@
 #include "nodes/parsenodes.h"
 #include "parser/parse_type.h"
 #include "storage/lockdefs.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
 #if PG_VERSION_NUM >= 160000
@@ -146,6 +148,8 @@ object_ownercheck(Oid classid, Oid objectid, Oid roleid)
 			return pg_namespace_ownercheck(objectid, roleid);
 		case ProcedureRelationId:
 			return pg_proc_ownercheck(objectid, roleid);
+		case ExtensionRelationId:
+			return pg_extension_ownercheck(objectid, roleid);
 		default:
 			elog(ERROR, "unexpected object class %u", classid);
 			return false;
@@ -254,6 +258,13 @@ svc_is_stored(const Constraint *constraint)
 #define svc_my_proc_number() MyProcNumber
 #else
 #define svc_my_proc_number() (MyProc->pgprocno)
+#endif
+
+/* Is exactly this lock held?  Since 17 one may ask for stronger ones, too. */
+#if PG_VERSION_NUM >= 170000
+#define svc_holds_lock(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define svc_holds_lock(tag, mode) LockHeldByMe(tag, mode)
 #endif
 
 /* GRANT on a relation: since 18 it is locked, or it could be dropped meanwhile */

@@ -4,6 +4,7 @@
 #include "core/svc.h"
 
 #include "core/wait.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/wait_event.h"
 
@@ -18,5 +19,21 @@ svc_wait(long milliseconds)
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
 					 PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * The same for a background worker between two pieces of work: told to end, it
+ * does so without a word, since nothing was interrupted.
+ */
+void
+svc_wait_idle(long milliseconds)
+{
+	if (!ProcDiePending)
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
+						 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	if (ProcDiePending)
+		proc_exit(0);
 	CHECK_FOR_INTERRUPTS();
 }

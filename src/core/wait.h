@@ -5,5 +5,6 @@
 #define SVC_WAIT_H
 
 extern void svc_wait(long milliseconds);
+extern void svc_wait_idle(long milliseconds);
 
 #endif							/* SVC_WAIT_H */

@@ -11,8 +11,8 @@
 #include "core/extension.h"
 #include "core/sql.h"
 #include "executor/spi.h"
-#include "migration/history.h"
 #include "migration/formats.h"
+#include "migration/history.h"
 #include "migration/repeatable.h"
 #include "migration/run.h"
 #include "migration/running.h"
@@ -97,17 +97,10 @@ run_statement(const MigrationFile *file, const ScriptStatement *statement)
 static char *
 file_text(const char *service, const MigrationFile *file, Size *length)
 {
-	char	   *text;
-	SqlScope	scope;
+	char	   *text = store_content(service, file->script, length);
 
-	svc_sql_begin(&scope, svc_extension_owner());
-	text = store_content(service, file->script, length);
-	svc_sql_end(&scope);
 	if (!text)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the text of migration \"%s\" is not here", file->script),
-				 errdetail("Texts are not kept where %s.migration_text is off.", SVC_EXTENSION)));
+		store_raise_no_content(file->script);
 	return text;
 }
 
@@ -134,17 +127,6 @@ run_file(const History *history, const MigrationFile *file)
 	script_close(script);
 	svc_sql_end(&scope);
 	return n;
-}
-
-/* Refuse to write down what was done for a service that is gone: whoever made one of its name would get it. */
-static void
-check_service_stays(const char *name, const MigrationFile *file)
-{
-	if (!service_lookup(name, true))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("migration \"%s\" dropped or renamed its own service \"%s\"", file->script,
-						name)));
 }
 
 /*
@@ -174,7 +156,7 @@ svc_apply_migration(PG_FUNCTION_ARGS)
 	attempt.asked_by = GetUserNameFromId(GetSessionUserId(), false);
 	attempt.started_at = GetCurrentTimestamp();
 	attempt.statements = attempt.done = run_file(history, attempt.file);
-	check_service_stays(history->service->name, attempt.file);
+	run_check_service_stays(history->service->name, attempt.file);
 	history_record(history, &attempt);
 	PG_RETURN_VOID();
 }

@@ -267,12 +267,14 @@ error_text(const ErrorData *error)
 
 /*
  * It failed.  Half done, it is to be resumed, and stays in the tool's table as
- * what it is; otherwise nothing of it is left there.
+ * what it is; otherwise nothing of it is left there.  If it failed before
+ * anybody looked how a killed runner's last statement ended, that is to be
+ * looked at still.
  */
 void
 history_fail(const History *history, Attempt *attempt, const ErrorData *error, bool half_done)
 {
-	const char *outcome = half_done ? "failed" : "rolled back";
+	const char *outcome = !half_done ? "rolled back" : attempt->interrupted ? "running" : "failed";
 	const char *sqlstate = unpack_sql_state(error->sqlerrcode);
 
 	if (attempt->number != 0 && !half_done)

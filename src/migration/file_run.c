@@ -187,7 +187,8 @@ check_keeps_transaction(const FileRun *f, const ScriptStatement *statement)
 				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
 				 errmsg("\"%s\" cannot begin or end a transaction", f->file->script),
 				 errdetail("Line %d does, and it runs in the transaction of a migration.",
-						   statement->line)));
+						   statement->line),
+				 errhint("Take BEGIN and COMMIT out of it.")));
 }
 
 /* Refuse to go on in a transaction that a file has begun and not ended. */
@@ -279,17 +280,6 @@ unlock_tool(FileRun *f)
 	CommitTransactionCommand();
 }
 
-/* Refuse to go on without the service whose migration this is. */
-static void
-check_service(const FileRun *f)
-{
-	if (!service_lookup(f->run->task->service, true))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("migration \"%s\" dropped or renamed its own service \"%s\"",
-						f->file->script, f->run->task->service)));
-}
-
 /* For the context of an error: it may come as late as that, from what is deferred. */
 static void
 show_end(void *argument)
@@ -318,7 +308,7 @@ file_run_atomic(FileRun *f)
 	run_statements(f);
 	callback_run(f->run, psprintf("afterEach%s", each));
 	run_begin();
-	check_service(f);
+	run_check_service_stays(f->run->task->service, f->file);
 	attempt.done = attempt.statements;
 	history_record(f->run->history, &attempt);
 	run_end();
@@ -359,7 +349,7 @@ write_progress(FileRun *f, const ScriptStatement *statement)
 	Attempt		reached = *f->attempt;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	check_service(f);
+	run_check_service_stays(f->run->task->service, f->file);
 	reached.done = statement->number;
 	reached.done_hash = hash_string(f);
 	history_progress(f->run->history, &reached);
@@ -373,7 +363,7 @@ note_progress(FileRun *f, const ScriptStatement *statement)
 	f->attempt->done = statement->number;
 	snprintf(f->done_hash, sizeof(f->done_hash), "%016llx", (unsigned long long) f->hash);
 	f->attempt->done_hash = f->done_hash;
-	f->may_be_done = false;
+	f->attempt->interrupted = false;
 	f->leaves_traces = false;
 }
 
@@ -435,7 +425,7 @@ clear_leftovers(FileRun *f, const ScriptStatement *statement)
 	if (statement_is_transactional(statement->raw->stmt, &reason))
 		cleaning = NIL;
 	else
-		done = leftover_clear(statement->raw->stmt, f->may_be_done, &cleaning);
+		done = leftover_clear(statement->raw->stmt, f->attempt->interrupted, &cleaning);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(f->cxt);
 	foreach(cell, cleaning)
@@ -630,7 +620,11 @@ run_steps(FileRun *f)
 			note_progress(f, &statement);
 		}
 		else
+		{
+			/* if it was, that is known by now: it is not done */
+			f->attempt->interrupted = false;
 			run_step(f, script, &statement);
+		}
 		MemoryContextSwitchTo(f->cxt);
 	}
 	script_close(script);
@@ -662,7 +656,7 @@ file_run_stepwise(FileRun *f)
 	MemoryContextSwitchTo(f->cxt);
 	run_steps(f);
 	run_begin();
-	check_service(f);
+	run_check_service_stays(f->run->task->service, f->file);
 	f->attempt->done = f->attempt->statements;
 	history_finish(f->run->history, f->attempt);
 	run_end();
@@ -681,6 +675,7 @@ file_is_atomic(FileRun *f)
 	MemoryContext old = MemoryContextSwitchTo(f->cxt);
 	Script	   *script;
 	ScriptStatement statement;
+	int			statements = 0;
 	bool		atomic = f->file->transactional != 0;
 	const char *reason;
 
@@ -691,8 +686,7 @@ file_is_atomic(FileRun *f)
 	{
 		Node	   *node = statement.raw->stmt;
 
-		if (f->attempt)
-			f->attempt->statements++;
+		statements++;
 		/* one that the file's tool takes for a transaction fails in it, as there */
 		if (statement_controls_transaction(node) ||
 			(f->file->transactional != 1 && !statement_is_transactional(node, &reason)))
@@ -701,6 +695,8 @@ file_is_atomic(FileRun *f)
 	script_close(script);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(old);
+	if (f->attempt)
+		f->attempt->statements = statements;
 	return atomic;
 }
 

@@ -41,7 +41,7 @@ typedef struct Attempt
 	int			done;			/* of them that are done: where to go on */
 	char	   *done_hash;		/* of their texts */
 	int64		tool_key;		/* the row in the tool's table; 0: none */
-	bool		interrupted;	/* an unfinished one: nobody knows how its last statement ended */
+	bool		interrupted;	/* nobody knows whether the statement after those that are done ended, too */
 } Attempt;
 
 /* A row of svc.migration_history that counts: neither rolled back nor abandoned */

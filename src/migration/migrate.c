@@ -80,18 +80,35 @@ MigrateInit(void)
 	runner_register_session(ENTRY, migration_session);
 }
 
+/* Refuse to run files of a service's as a superuser. */
+static void
+check_not_superuser(const char *service, Oid owner)
+{
+	char	   *name = svc_role_name(owner);
+
+	if (superuser_arg(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("migrations of service \"%s\" would run as superuser \"%s\"", service, name),
+				 errdetail("They could do anything to the whole cluster."),
+				 errhint("ALTER ROLE %s NOSUPERUSER, or set %s.migrate_as_superuser.",
+						 quote_identifier(name), SVC_EXTENSION)));
+}
+
 /* Refuse callers who could not become the owner role, and owner roles that nothing limits. */
 static void
 check_may_migrate(const char *service, Oid owner)
 {
-	if (!as_superuser)
-		role_check_limited(owner);
 	run_check_owner(service, owner);
+	if (as_superuser)
+		return;
+	check_not_superuser(service, owner);
+	role_check_limited(owner);
 }
 
 /*
  * Wait until nobody else is at work for a service, in this session and without
- * a snapshot; until migrate_end nobody is.
+ * a snapshot; then nobody is until the lock is given back.
  */
 static void
 begin_work(const char *lock)
@@ -217,7 +234,8 @@ begin_procedure(FunctionCallInfo fcinfo, const char *name)
 	if (migration_is_running())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("%s cannot be called by a migration", name)));
+				 errmsg("%s cannot be called by a migration", name),
+				 errhint("CALL it in a session of its own, when the migration has ended.")));
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 }
@@ -358,11 +376,12 @@ folder_of(const char *directory, const char *pattern, const char *service)
 typedef struct Folder
 {
 	const char *service;
+	Oid			owner;			/* of the service */
 	const char *name;
 	List	   *inputs;
 } Folder;
 
-/* Read a folder; protected. */
+/* Read a folder whose files may be run; protected.  A service that has none is no failure, whoever owns it. */
 static void
 read_folder(void *argument)
 {
@@ -370,13 +389,15 @@ read_folder(void *argument)
 
 	check_names_folder(folder->service);
 	folder->inputs = inputs_of_directory(folder->name);
+	task_check_inputs(folder->inputs);
+	check_may_migrate(folder->service, folder->owner);
 }
 
 /* Migrate one service out of all; false: it failed. */
 static bool
 migrate_service(MigrationTask *task, const MigratePlace *place, const char *name)
 {
-	Folder		folder = {task->service, name, NIL};
+	Folder		folder = {task->service, place->owner, name, NIL};
 	ErrorData  *error = svc_try(read_folder, &folder);
 
 	if (error && svc_is_interruption(error))

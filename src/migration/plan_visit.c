@@ -6,26 +6,8 @@
  */
 #include "core/svc.h"
 
-#include "commands/dbcommands.h"
-#include "core/extension.h"
-#include "core/sql.h"
 #include "migration/plan_visit.h"
 #include "migration/repeatable.h"
-#include "miscadmin.h"
-
-/* The text of a file, or NULL: it was not kept. */
-static char *
-file_text(const Service *service, const MigrationFile *file, Size *length)
-{
-	SqlScope	scope;
-	char	   *text;
-
-	svc_sql_begin(&scope, svc_extension_owner());
-	MemoryContextSwitchTo(scope.cxt);
-	text = store_content(service->name, file->script, length);
-	svc_sql_end(&scope);
-	return text;
-}
 
 /* Show the statements of one file. */
 static void
@@ -33,7 +15,7 @@ visit_file(const History *history, const MigrationFile *file, List *variables,
 		   const PlanVisitor *visitor)
 {
 	Size		length;
-	char	   *text = file_text(history->service, file, &length);
+	char	   *text = store_content(history->service->name, file->script, &length);
 	Script	   *script;
 	ScriptStatement statement;
 

@@ -8,15 +8,14 @@
 
 #include "commands/dbcommands.h"
 #include "core/args.h"
-#include "core/extension.h"
 #include "core/protect.h"
-#include "core/sql.h"
 #include "migration/repeatable.h"
 #include "migration/script.h"
 #include "migration/setting.h"
 #include "migration/store.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 /* A file whose checksum is to be found out */
 typedef struct Question
@@ -24,7 +23,6 @@ typedef struct Question
 	const char *service;
 	MigrationFile *file;
 	List	   *variables;
-	MemoryContext cxt;			/* where the answer lives */
 } Question;
 
 /* All variables: flyway.conf's, the caller's, and Flyway's own. */
@@ -41,22 +39,24 @@ migration_variables(const History *history, List *variables)
 							name ? name : "flyway_schema_history");
 }
 
-/* Find it out; the argument is a Question. */
+/* Find it out, in the current memory context; the argument is a Question. */
 static void
 answer(void *argument)
 {
 	Question   *question = argument;
+	/* gone also when it fails, and the transaction goes on */
+	MemoryContext own = AllocSetContextCreate(CurTransactionContext, "svc_ownership checksum",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext result = MemoryContextSwitchTo(own);
 	Size		length;
-	char	   *text;
-	SqlScope	scope;
+	char	   *text = store_content(question->service, question->file->script, &length);
 
-	svc_sql_begin(&scope, svc_extension_owner());
-	text = store_content(question->service, question->file->script, &length);
 	if (text)
 		question->file->checksum =
-			MemoryContextStrdup(question->cxt, script_checksum(question->file, text, length,
-															   question->variables));
-	svc_sql_end(&scope);
+			MemoryContextStrdup(result, script_checksum(question->file, text, length,
+														question->variables));
+	MemoryContextSwitchTo(result);
+	MemoryContextDelete(own);
 }
 
 /* The file counts as it was run last. */
@@ -85,7 +85,7 @@ answer_if_possible(Question *question, const History *history)
 void
 repeatable_checksums(const History *history, List *variables, bool strict)
 {
-	Question	question = {.service = history->service->name, .cxt = CurrentMemoryContext};
+	Question	question = {.service = history->service->name};
 	ListCell   *cell;
 
 	foreach(cell, history->files)

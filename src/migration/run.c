@@ -9,8 +9,6 @@
 #include "core/svc.h"
 
 #include "access/xact.h"
-#include "core/extension.h"
-#include "core/sql.h"
 #include "core/wait.h"
 #include "jit/jit.h"
 #include "mb/pg_wchar.h"
@@ -20,8 +18,8 @@
 #include "migration/run.h"
 #include "migration/running.h"
 #include "migration/store.h"
-#include "runner/lock.h"
 #include "replication/slot.h"
+#include "runner/lock.h"
 #include "runner/runner.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
@@ -82,6 +80,18 @@ run_search_path(const Service *service)
 	if (!service->schema || strcmp(service->schema, "public") == 0)
 		return pstrdup(others);
 	return psprintf("%s, %s", quote_identifier(service->schema), others);
+}
+
+/* Refuse to write down what was done for a service that is gone: whoever made one of its name would get it. */
+void
+run_check_service_stays(const char *service, const MigrationFile *file)
+{
+	if (!service_lookup(service, true))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("service \"%s\" was dropped or renamed while migration \"%s\" ran", service,
+						file->script),
+				 errhint("Drop or rename a service between its migrations.")));
 }
 
 /* The session in which each file runs. */
@@ -152,21 +162,12 @@ input_text(const MigrationRun *run, const char *script, Size *length)
 static const char *
 file_text(const MigrationRun *run, const MigrationFile *file, Size *length)
 {
-	const char *text;
-	SqlScope	scope;
+	const char *text = store_content(run->task->service, file->script, length);
 
-	svc_sql_begin(&scope, svc_extension_owner());
-	MemoryContextSwitchTo(scope.cxt);
-	text = store_content(run->task->service, file->script, length);
-	svc_sql_end(&scope);
 	if (!text)
 		text = input_text(run, file->script, length);
 	if (!text)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the text of migration \"%s\" is not here", file->script),
-				 errdetail("Texts are not kept where %s.migration_text is off.", SVC_EXTENSION),
-				 errhint("Hand the files over in the call, with files => or directory =>.")));
+		store_raise_no_content(file->script);
 	return text;
 }
 
@@ -260,15 +261,18 @@ recover(void)
 	RESUME_INTERRUPTS();
 }
 
-/* Run a file once; an error is returned. */
+/* What is done with a file, and may fail */
+typedef FileOutcome (*FileStep) (FileRun *f);
+
+/* Do it once; an error is returned. */
 static ErrorData *
-try_once(FileRun *f, bool atomic, FileOutcome *outcome)
+try_once(FileRun *f, FileStep step, FileOutcome *outcome)
 {
 	ErrorData  *volatile error = NULL;
 
 	PG_TRY();
 	{
-		*outcome = atomic ? file_run_atomic(f) : file_run_stepwise(f);
+		*outcome = step(f);
 	}
 	PG_CATCH();
 	{
@@ -297,9 +301,9 @@ is_passing(const ErrorData *error)
  * for the session, did not go with the transaction.
  */
 static void
-wait_for_locks(const FileRun *f, bool atomic, const ErrorData *error, int tries)
+wait_for_locks(const FileRun *f, const ErrorData *error, int tries)
 {
-	if (atomic)
+	if (f->atomic)
 		run_session(f->run);
 	ereport(NOTICE,
 			(errmsg("migration \"%s\" is tried again (%d of %d)", f->file->script, tries,
@@ -347,9 +351,9 @@ run_error_callbacks(FileRun *f)
 
 /* Raise what made a file fail. */
 static void
-raise_failure(FileRun *f, ErrorData *error, bool atomic)
+raise_failure(FileRun *f, ErrorData *error)
 {
-	bool		half_done = !atomic && (f->attempt->done > 0 || f->leaves_traces);
+	bool		half_done = !f->atomic && (f->attempt->done > 0 || f->leaves_traces);
 
 	write_failure(f, error, half_done);
 	run_error_callbacks(f);
@@ -364,27 +368,36 @@ raise_failure(FileRun *f, ErrorData *error, bool atomic)
 	ReThrowError(error);
 }
 
+/* Read a file before it is run.  What is done of it must not be done again, whatever the rest has become. */
+static FileOutcome
+read_through(FileRun *f)
+{
+	f->atomic = file_is_atomic(f) && f->attempt->done == 0;
+	return FILE_DONE;
+}
+
 /* Run a file until it is done.  False: the other tool was at work; look again what there is to do. */
 static bool
 run_file(FileRun *f)
 {
-	/* what is done of it must not be done again, whatever the rest has become */
-	bool		atomic = file_is_atomic(f) && f->attempt->done == 0;
 	FileOutcome outcome;
+	ErrorData  *error = try_once(f, read_through, &outcome);
 
+	if (error)
+		raise_failure(f, error);
 	for (int tries = 0;;)
 	{
 		int64		newest = *f->run->history->newest;
-		ErrorData  *error = try_once(f, atomic, &outcome);
 
+		error = try_once(f, f->atomic ? file_run_atomic : file_run_stepwise, &outcome);
 		if (error)
 		{
 			/* the row that we wrote is gone again */
-			if (atomic)
+			if (f->atomic)
 				*f->run->history->newest = newest;
 			if (!is_passing(error) || ++tries > f->run->task->lock_retries)
-				raise_failure(f, error, atomic);
-			wait_for_locks(f, atomic, error, tries);
+				raise_failure(f, error);
+			wait_for_locks(f, error, tries);
 			f->replay = false;
 		}
 		else if (outcome == FILE_BUSY)
@@ -407,7 +420,8 @@ new_attempt(FileRun *f, const MigrationFile *migration)
 	{
 		attempt->done = before->done;
 		attempt->done_hash = before->done_hash;
-		f->may_be_done = before->interrupted;
+		attempt->statements = before->statements;
+		attempt->interrupted = before->interrupted;
 		f->leaves_traces = true;
 		f->replay = true;
 	}
@@ -449,7 +463,8 @@ take_rollback_comments(FileRun *f)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("migration \"%s\" has no way back", f->file->script),
-				 errdetail("It has neither an undo script nor lines \"-- Rollback: <statement>\".")));
+				 errdetail("It has neither an undo script nor lines \"-- Rollback: <statement>\"."),
+				 errhint("Add one of them, and load the files with svc.load_migrations().")));
 	f->length = strlen(f->text);
 	f->format = FORMAT_PLAIN;
 	f->direction = DIRECTION_UP;

@@ -4,7 +4,6 @@
 #ifndef SVC_MIGRATION_RUN_H
 #define SVC_MIGRATION_RUN_H
 
-#include "access/xact.h"
 #include "migration/history.h"
 #include "migration/script.h"
 #include "migration/task.h"
@@ -32,8 +31,8 @@ typedef struct FileRun
 	List	   *variables;		/* with those of the file */
 	MemoryContext cxt;			/* gone with the file */
 	Attempt    *attempt;		/* NULL: a callback, which nobody remembers */
-	bool		may_be_done;	/* the statement at which it goes on: nobody knows */
-	bool		leaves_traces;	/* the same statement, if it fails, or failed */
+	bool		atomic;			/* it is one transaction; false as long as it was not read through */
+	bool		leaves_traces;	/* the statement at which it goes on, if it fails, or failed */
 	bool		replay;			/* the session is another than that which began */
 	RawStmt    *begin;			/* of the block that a statement passed over began */
 	uint64		hash;			/* of the statements up to the one at work */
@@ -56,6 +55,7 @@ extern bool file_is_atomic(FileRun *f);
 extern void run_begin(void);
 extern void run_end(void);
 extern char *run_search_path(const Service *service);
+extern void run_check_service_stays(const char *service, const MigrationFile *file);
 extern void run_session(MigrationRun *run);
 extern FileOutcome file_run_atomic(FileRun *f);
 extern FileOutcome file_run_stepwise(FileRun *f);

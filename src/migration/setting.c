@@ -22,31 +22,13 @@ find(const MigrationSource *source, const char *name)
 	return getKeyJsonValueFromContainer(&settings->root, name, strlen(name), NULL);
 }
 
-/* A scalar as text, NULL where it is none. */
-static char *
-scalar_text(const JsonbValue *value)
-{
-	switch (value->type)
-	{
-		case jbvString:
-			return pnstrdup(value->val.string.val, value->val.string.len);
-		case jbvNumeric:
-			return DatumGetCString(DirectFunctionCall1(numeric_out,
-													   NumericGetDatum(value->val.numeric)));
-		case jbvBool:
-			return pstrdup(value->val.boolean ? "true" : "false");
-		default:
-			return NULL;
-	}
-}
-
 /* A setting as text, NULL where it is not there. */
 char *
 setting_text(const MigrationSource *source, const char *name)
 {
 	JsonbValue *value = find(source, name);
 
-	return value ? scalar_text(value) : NULL;
+	return value ? variable_text(value) : NULL;
 }
 
 /* Is a setting there, and true? */
@@ -72,8 +54,8 @@ setting_texts(const MigrationSource *source, const char *name)
 		return NIL;
 	iterator = JsonbIteratorInit(list->val.binary.data);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-		if (token == WJB_ELEM && scalar_text(&value))
-			texts = lappend(texts, scalar_text(&value));
+		if (token == WJB_ELEM && variable_text(&value))
+			texts = lappend(texts, variable_text(&value));
 	return texts;
 }
 
@@ -94,13 +76,13 @@ setting_pairs(const MigrationSource *source, const char *name)
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
-			key = scalar_text(&value);
-		else if (token == WJB_VALUE && scalar_text(&value))
+			key = variable_text(&value);
+		else if (token == WJB_VALUE && variable_text(&value))
 		{
 			ScriptVariable *pair = palloc(sizeof(ScriptVariable));
 
 			pair->name = key;
-			pair->value = scalar_text(&value);
+			pair->value = variable_text(&value);
 			pairs = lappend(pairs, pair);
 		}
 	}

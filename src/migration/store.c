@@ -663,24 +663,16 @@ total_length(uint64 rows)
 	return total;
 }
 
-/* The text of a file, or NULL where it was not kept. */
-char *
-store_content(const char *service, const char *script, Size *length)
+/* The parts of a text that a statement found, as one, in a memory context. */
+static char *
+join_parts(uint64 rows, MemoryContext result, Size *length)
 {
-	uint64		rows = svc_sql("SELECT content FROM svc.migration_content"
-							   " WHERE service = $1 AND script = $2 ORDER BY part",
-							   sql_name(service), sql_text(script));
-	MemoryContext result = GetMemoryChunkContext(SPI_palloc(1));
-	MemoryContext own;
-	MemoryContext old;
-	char	   *text;
-
-	if (rows == 0)
-		return NULL;
 	/* with what each part holds besides: a little more than there is */
-	text = MemoryContextAllocHuge(result, total_length(rows) + 1);
-	own = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership part", ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(own);
+	char	   *text = MemoryContextAllocHuge(result, total_length(rows) + 1);
+	MemoryContext own = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership part",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(own);
+
 	*length = 0;
 	for (uint64 row = 0; row < rows; row++)
 	{
@@ -698,6 +690,36 @@ store_content(const char *service, const char *script, Size *length)
 	MemoryContextDelete(own);
 	text[*length] = '\0';
 	return text;
+}
+
+/* The text of a file, or NULL where it was not kept. */
+char *
+store_content(const char *service, const char *script, Size *length)
+{
+	MemoryContext result = CurrentMemoryContext;
+	SqlScope	scope;
+	uint64		rows;
+	char	   *text = NULL;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	rows = svc_sql("SELECT content FROM svc.migration_content"
+				   " WHERE service = $1 AND script = $2 ORDER BY part",
+				   sql_name(service), sql_text(script));
+	if (rows > 0)
+		text = join_parts(rows, result, length);
+	svc_sql_end(&scope);
+	return text;
+}
+
+/* Refuse to go on without the text of a file. */
+void
+store_raise_no_content(const char *script)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the text of migration \"%s\" is not here", script),
+			 errdetail("Texts are not kept where %s.migration_text is off.", SVC_EXTENSION),
+			 errhint("Hand the files over to svc.migrate(), or load them with svc.load_migrations() while it is on.")));
 }
 
 /* What the store does when the library is loaded. */

@@ -16,7 +16,7 @@ typedef struct MigrationSource
 	Oid			history;		/* the adopted tool's table; InvalidOid: none */
 } MigrationSource;
 
-/* All are called inside a scope of the extension's owner (svc_sql_begin); results are in the caller's memory */
+/* But for store_content all are called inside a scope of the extension's owner (svc_sql_begin); results are in the caller's memory */
 extern MigrationSource *store_source(const char *service);	/* NULL: no migrations were loaded */
 extern List *store_files(const char *service);	/* MigrationFile without content, by position */
 
@@ -29,8 +29,14 @@ extern MigrationFormat store_format(const char *service, MigrationFormat asked);
  */
 extern int	store_set(const char *service, const MigrationSet *set);
 
-/* The text of a file in the database's encoding, terminated; NULL: it was not kept */
+/*
+ * The text of a file in the database's encoding, terminated; NULL: it was not
+ * kept.  Called outside of a scope; the text is in the current memory context.
+ */
 extern char *store_content(const char *service, const char *script, Size *length);
+
+/* Refuse to go on without it */
+extern void store_raise_no_content(const char *script);
 
 /* svc_ownership.migration_text */
 extern bool store_keeps_text(void);

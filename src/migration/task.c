@@ -25,7 +25,18 @@ check_has_no_zero(const InputFile *input)
 	if (memchr(input->content, '\0', input->length))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
-				 errmsg("file \"%s\" contains a zero byte", input->name)));
+				 errmsg("file \"%s\" contains a zero byte", input->name),
+				 errhint("Migrations are text in UTF-8.")));
+}
+
+/* Refuse files that could not be written into a task. */
+void
+task_check_inputs(List *inputs)
+{
+	ListCell   *cell;
+
+	foreach(cell, inputs)
+		check_has_no_zero(lfirst(cell));
 }
 
 /* A file's content as a string. */
@@ -34,7 +45,6 @@ content_string(const InputFile *input)
 {
 	char	   *string = MemoryContextAllocHuge(CurrentMemoryContext, input->length + 1);
 
-	check_has_no_zero(input);
 	memcpy(string, input->content, input->length);
 	string[input->length] = '\0';
 	return string;
@@ -47,6 +57,7 @@ task_write(const MigrationTask *task)
 	List	   *items = list_make3(task->service, task->target, task->asked_by);
 	ListCell   *cell;
 
+	task_check_inputs(task->inputs);
 	items = append_number(items, task->undo);
 	items = append_number(items, task->out_of_order);
 	items = append_number(items, task->baseline_on_migrate);

@@ -22,6 +22,7 @@ typedef struct MigrationTask
 	List	   *inputs;			/* InputFile, to be kept before anything is run */
 } MigrationTask;
 
+extern void task_check_inputs(List *inputs);
 extern List *task_write(const MigrationTask *task);
 extern MigrationTask *task_read(List *items);
 

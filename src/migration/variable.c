@@ -3,15 +3,13 @@
  */
 #include "core/svc.h"
 
+#include "migration/variable.h"
 #include "utils/fmgrprotos.h"
-#include "utils/jsonb.h"
 #include "utils/numeric.h"
 
-#include "migration/variable.h"
-
-/* The value of a variable as text; what has no plain form is refused. */
-static char *
-text_of_value(const char *name, const JsonbValue *value)
+/* A scalar as text, NULL where it is none. */
+char *
+variable_text(const JsonbValue *value)
 {
 	switch (value->type)
 	{
@@ -23,12 +21,22 @@ text_of_value(const char *name, const JsonbValue *value)
 		case jbvBool:
 			return pstrdup(value->val.boolean ? "true" : "false");
 		default:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the variable \"%s\" is not a string", name),
-					 errhint("Write variables => '{\"%s\": \"value\"}'.", name)));
 			return NULL;
 	}
+}
+
+/* The value of a variable; what has no plain form is refused. */
+static char *
+check_text(const char *name, const JsonbValue *value)
+{
+	char	   *text = variable_text(value);
+
+	if (!text)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the variable \"%s\" is not a string", name),
+				 errhint("Write variables => '{\"%s\": \"value\"}'.", name)));
+	return text;
 }
 
 /* An object's members as variables. */
@@ -56,7 +64,7 @@ variables_of_jsonb(Datum variables)
 		variable = palloc(sizeof(ScriptVariable));
 		variable->name = pnstrdup(value.val.string.val, value.val.string.len);
 		JsonbIteratorNext(&iterator, &value, true);
-		variable->value = text_of_value(variable->name, &value);
+		variable->value = check_text(variable->name, &value);
 		list = lappend(list, variable);
 	}
 	return list;

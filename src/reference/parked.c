@@ -222,7 +222,7 @@ sweep_instead(void *argument)
 	reference_need_sweep(NameStr(due->reference));
 }
 
-/* Nobody may look these keys up, or the reference is gone, and they with it. */
+/* Nobody may look these keys up, or record them; or the reference is gone, and they with it. */
 static void
 put_off(void *argument)
 {
@@ -289,7 +289,8 @@ look_at_due(Due *due)
 		MemoryContextSwitchTo(due->cxt);
 		look.reference = filling.reference;
 		look.set = filling.set;
-		(void) async_look(&look);
+		if (!async_look(&look))
+			error = worker_transaction(XACT_READ_COMMITTED, put_off, due);
 	}
 	if (error)
 		worker_complain(JOB, error);

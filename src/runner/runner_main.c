@@ -13,10 +13,10 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_authid.h"
 #include "commands/async.h"
 #include "commands/prepare.h"
 #include "commands/sequence.h"
+#include "core/session.h"
 #include "libpq/pqformat.h"
 #include "libpq/pqmq.h"
 #include "mb/pg_wchar.h"
@@ -40,40 +40,8 @@
 
 PGDLLEXPORT void svc_runner_main(Datum arg);
 
-/*
- * Whose settings must not be what the database's or the role's owner made them:
- * a job as superuser runs in databases that belong to others.
- */
-static const char *const own_settings[][2] = {
-	{"role", "none"},
-	{"search_path", "pg_catalog, pg_temp"},
-	{"standard_conforming_strings", "on"},
-	{"transform_null_equals", "off"},
-	{"quote_all_identifiers", "off"},
-	{"synchronous_commit", "on"},
-	{"default_transaction_read_only", "off"},
-	{"default_transaction_isolation", "read committed"},
-	{"default_tablespace", ""},
-	{"default_table_access_method", "heap"},
-	{"statement_timeout", "0"},
-	{"idle_in_transaction_session_timeout", "0"},
-	{"row_security", "on"},
-	{"check_function_bodies", "on"},
-	{"password_encryption", "scram-sha-256"},
-	{"scram_iterations", "4096"},
-	{"lock_timeout", "30s"}
-};
-
 /* The job, for whoever wants the session as it was */
 static ReceivedJob *received;
-
-/* Set a setting of this session, where this server has it. */
-static void
-set(const char *name, const char *value)
-{
-	if (GetConfigOption(name, true, false))
-		SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
-}
 
 /* The caller's encoding for everything that comes and goes, whatever a statement set. */
 static void
@@ -82,7 +50,7 @@ set_encoding(int encoding)
 	if (pg_get_client_encoding() == encoding)
 		return;
 	StartTransactionCommand();
-	set("client_encoding", pg_encoding_to_char(encoding));
+	svc_session_set("client_encoding", pg_encoding_to_char(encoding));
 	CommitTransactionCommand();
 }
 
@@ -93,18 +61,16 @@ set_up(const ReceivedJob *r)
 	client_min_messages = r->header.min_messages;
 	/* it would end the transaction in which it is set */
 	if (!OidIsValid(r->job.role))
-		set("transaction_timeout", "0");
+		svc_session_set("transaction_timeout", "0");
 	StartTransactionCommand();
 	if (OidIsValid(r->job.role))
 	{
-		set("role", "none");
-		set("lock_timeout", psprintf("%d", r->header.lock_timeout));
+		svc_session_set("role", "none");
+		svc_session_set("lock_timeout", psprintf("%d", r->header.lock_timeout));
 	}
 	else
 	{
-		set("session_authorization", GetUserNameFromId(BOOTSTRAP_SUPERUSERID, false));
-		for (int i = 0; i < lengthof(own_settings); i++)
-			set(own_settings[i][0], own_settings[i][1]);
+		svc_session_own_settings();
 	}
 	CommitTransactionCommand();
 	set_encoding(r->header.encoding);

@@ -16,11 +16,13 @@ typedef struct WorkerJob
 
 	/*
 	 * Do what there is to do, in transactions of its own (worker_transaction).
-	 * Called outside of one.  Asks worker_must_leave() between two pieces, and
-	 * then returns soon.  Returns after how many milliseconds it wants to be
-	 * called although nobody rang: 0 at once (there is more), WORKER_IDLE when
-	 * a ring is enough.  Only interruptions are raised; what else goes wrong
-	 * is caught by worker_transaction() and told by worker_failed().
+	 * Called outside of one, in a session of our own that is the bootstrap
+	 * superuser's, in memory that is reset afterwards.  Asks
+	 * worker_must_leave() between two pieces, and then returns soon.  Returns
+	 * after how many milliseconds it wants to be called although nobody rang: 0
+	 * at once (there is more, or it was asked to leave), WORKER_IDLE when a ring
+	 * is enough.  Only interruptions are raised; what else goes wrong is caught
+	 * by worker_transaction() and told by worker_failed().
 	 */
 	long		(*run) (void);
 } WorkerJob;
@@ -32,6 +34,12 @@ extern void worker_register_job(const WorkerJob *job);
 
 /* Is there, or can there be, a worker for this database: is the library preloaded? */
 extern bool worker_available(void);
+
+/*
+ * For jobs that look at something from time to time, such as retention: after
+ * how many milliseconds (svc_ownership.worker_interval)
+ */
+extern long worker_next_look(void);
 
 /* When this transaction has committed there is work in this database; cheap, and once is enough */
 extern void worker_ring(void);
@@ -47,10 +55,20 @@ extern bool worker_must_leave(void);
  * end, at isolation level "isolation" (XACT_READ_COMMITTED,
  * XACT_REPEATABLE_READ), with a snapshot.  NULL, or the error with which it was
  * rolled back, in the caller's memory.  Interruptions are raised.
+ *
+ * The extension cannot be dropped or altered while the transaction runs; if it
+ * is just now, nothing is done, the error says so, and worker_must_leave().
  */
 extern ErrorData *worker_transaction(int isolation, ProtectedWork work, void *argument);
 
-/* For jobs: remember an error for svc.workers, and write it to the log once */
+/*
+ * For jobs: remember an error for svc.workers, and write it to the log once.
+ * After worker_failed() the job is not called again for a while, longer each
+ * time (1 s to 1 min), not even if somebody rings; a job whose pieces fail
+ * independently, and that waits by itself before it tries one again, calls
+ * worker_complain() instead.
+ */
 extern void worker_failed(const char *job, const ErrorData *error);
+extern void worker_complain(const char *job, const ErrorData *error);
 
 #endif							/* SVC_WORKER_H */

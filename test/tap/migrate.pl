@@ -225,9 +225,27 @@ my $waits_for_lock = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_
 	rows($node, "${_}_db", "SELECT * FROM ${_}_t", "${_}_db|${_}_owner", "$_: in its database, as its owner") foreach qw(auth cart pay);
 	rows($node, 'cart_db', "SELECT script, state FROM svc.migrations('cart')", "001_t.sql|Success\n002_bad.sql|Pending", 'the others went on');
 
+	# a service whose owner role became a superuser
+	$node->safe_psql($db, 'ALTER ROLE pay_owner SUPERUSER');
+	append_to_file("$root/pay-service/migrations/002_super.sql", "CREATE TABLE super AS SELECT current_setting('is_superuser') AS super;\n");
+	append_to_file("$root/auth-service/migrations/002_u.sql", "CREATE TABLE u (id int)");
+	$said = end(begin("CALL svc.migrate_all('.', '%s-service/migrations')"));
+	like($said, qr/WARNING:  42501: migrations of service "pay" failed: migrations of service "pay" would run as superuser "pay_owner"\nDETAIL:  .*\nHINT:  ALTER ROLE pay_owner NOSUPERUSER, or set svc_ownership.migrate_as_superuser\./, 'none runs as a superuser');
+	like($said, qr/failed\nDETAIL:  They are: cart, pay\./, 'that is a failure');
+	rows($node, 'pay_db', "SELECT to_regclass('super') IS NULL", 't', 'it did not run');
+	rows($node, 'auth_db', "SELECT to_regclass('u') IS NULL", 'f', 'the others did');
+	end(begin([ 'SET svc_ownership.migrate_as_superuser = on', "CALL svc.migrate_all('.', '%s-service/migrations')" ]));
+	rows($node, 'pay_db', 'SELECT super FROM super', 'on', 'unless that is wanted');
+	$node->safe_psql($db, 'ALTER ROLE pay_owner NOSUPERUSER');
+
+	# a file that would not arrive whole, and stops nobody else
+	append_to_file("$root/auth-service/migrations/003_zero.sql", "SELECT 1;\0");
+	like(end(begin("CALL svc.migrate_all('.', '%s-service/migrations')")),
+		qr/WARNING:  22021: migrations of service "auth" failed: file "003_zero.sql" contains a zero byte\nHINT:  Migrations are text in UTF-8\..*They are: auth, cart\./s, 'a zero byte');
+
 	# from another database, and handed over
-	$node->safe_psql($db, q{CALL svc.migrate('auth', files => '{"001_t.sql": "CREATE TABLE auth_t AS SELECT current_database() AS here, session_user::text AS who;\n", "002_u.sql": "CREATE TABLE u (id int)"}')});
-	rows($node, 'auth_db', "SELECT script, state, installed_by = '" . $node->safe_psql($db, 'SELECT session_user') . "' FROM svc.migrations('auth') ORDER BY 1", "001_t.sql|Success|t\n002_u.sql|Success|t", 'from another database');
+	$node->safe_psql($db, q{CALL svc.migrate('auth', files => '{"001_t.sql": "CREATE TABLE auth_t AS SELECT current_database() AS here, session_user::text AS who;\n", "002_u.sql": "CREATE TABLE u (id int)", "003_v.sql": "CREATE TABLE v (id int)"}')});
+	rows($node, 'auth_db', "SELECT script, state, installed_by = '" . $node->safe_psql($db, 'SELECT session_user') . "' FROM svc.migrations('auth') ORDER BY 1", "001_t.sql|Success|t\n002_u.sql|Success|t\n003_v.sql|Success|t", 'from another database');
 	my ($rc, $out, $err) = $node->psql($db, "SELECT * FROM svc.migrations('auth')");
 	like($err, qr/service "auth" is not in this database\nHINT:  It is in database "auth_db"/, 'functions want the service\'s own database');
 }

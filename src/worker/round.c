@@ -1,0 +1,420 @@
+/*
+ * round.c: the jobs of a database, done one after the other.
+ *
+ * A round is the same in a database worker and in the session of
+ * svc.run_pending().  One process at a time does it: a lock of the session, and
+ * in each transaction once more, since code of others that a job calls can
+ * release locks of the session.
+ */
+#include "core/svc.h"
+
+#include "access/xact.h"
+#include "catalog/pg_extension.h"
+#include "commands/dbcommands.h"
+#include "commands/extension.h"
+#include "common/hashfn.h"
+#include "pgstat.h"
+#include "storage/lock.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "worker/doorbell.h"
+#include "worker/launcher.h"
+#include "worker/round.h"
+#include "worker/slot.h"
+#include "worker/worker.h"
+
+#define MAX_JOBS 16
+
+/* how many errors of a job are remembered, so that each is logged once */
+#define MAX_LOGGED 16
+
+/* how long a job that failed rests, at first and at most, in milliseconds */
+#define MIN_REST 1000
+#define MAX_REST 60000
+
+/* 1 and 2 are those of pg_advisory_lock, 3 those of runners */
+#define WORK_LOCK 4
+
+/* A job, and how it goes in this process */
+typedef struct JobState
+{
+	const WorkerJob *job;
+	TimestampTz due;			/* when it wants to be called although nobody rings */
+	TimestampTz rests_until;	/* not before, after a failure */
+	int			failures;		/* in a row */
+	bool		complained;		/* something went wrong the last time, */
+	bool		failed;			/* and the job is to rest */
+	uint32		logged[MAX_LOGGED];
+	int			n_logged;
+} JobState;
+
+static JobState jobs[MAX_JOBS];
+static int	n_jobs = 0;
+
+/* Somebody waits for what is done, and is told what goes wrong */
+static bool is_waited_for = false;
+
+/* The extension was not to be had the last time */
+static bool is_absent = false;
+
+/* For the log: the name of the database, when the session began */
+static char database_name[NAMEDATALEN];
+
+/* Register a job; called when the library is loaded. */
+void
+worker_register_job(const WorkerJob *job)
+{
+	if (n_jobs == MAX_JOBS)
+		elog(ERROR, "too many jobs for workers");
+	jobs[n_jobs++].job = job;
+}
+
+/* A session that does rounds begins: everything is due. */
+void
+round_begin_session(bool waited_for)
+{
+	is_waited_for = waited_for;
+	is_absent = false;
+	for (int i = 0; i < n_jobs; i++)
+		jobs[i] = (JobState) {.job = jobs[i].job};
+	StartTransactionCommand();
+	strlcpy(database_name, get_database_name(MyDatabaseId), NAMEDATALEN);
+	CommitTransactionCommand();
+}
+
+/* The lock of whoever is at work in this database. */
+static LOCKTAG
+work_lock(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, hash_bytes((const unsigned char *) SVC_EXTENSION,
+													   strlen(SVC_EXTENSION)),
+						 0, WORK_LOCK);
+	return tag;
+}
+
+/* Keep the extension as it is until the transaction ends; false: it is not there, or about to change. */
+static bool
+hold_extension(void)
+{
+	Oid			extension = get_extension_oid(SVC_EXTENSION, true);
+	LOCKTAG		tag;
+
+	if (!OidIsValid(extension))
+		return false;
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension, 0);
+	return LockAcquire(&tag, AccessShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL &&
+		get_extension_oid(SVC_EXTENSION, true) == extension;
+}
+
+/* The same; remembered for worker_must_leave(). */
+static bool
+extension_is_held(void)
+{
+	is_absent = !hold_extension();
+	return !is_absent;
+}
+
+/* Are we still the one at work here?  Inside a transaction. */
+static bool
+is_ours_to_do(void)
+{
+	LOCKTAG		tag = work_lock();
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Is the process asked to leave its database, or to end? */
+bool
+worker_must_leave(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	return is_absent || (worker_shared && slot_must_leave());
+}
+
+/* What worker_transaction does, to be caught */
+typedef struct Piece
+{
+	int			isolation;
+	ProtectedWork work;
+	void	   *argument;
+} Piece;
+
+/* Do a piece of work from the beginning of its transaction to the end. */
+static void
+do_piece(const Piece *piece)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	XactIsoLevel = piece->isolation;
+	if (!extension_is_held())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"%s\" is not there, or is being changed", SVC_EXTENSION)));
+	if (!is_ours_to_do())
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("somebody else does the pending work of this database")));
+	PushActiveSnapshot(GetTransactionSnapshot());
+	piece->work(piece->argument);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* Do a piece of work in a transaction of its own. */
+ErrorData *
+worker_transaction(int isolation, ProtectedWork work, void *argument)
+{
+	Piece		piece = {isolation, work, argument};
+	MemoryContext cxt = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		do_piece(&piece);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+		AbortCurrentTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
+	if (error && svc_is_interruption(error))
+		ReThrowError(error);
+	return error;
+}
+
+/* The state of a job. */
+static JobState *
+state_of(const char *name)
+{
+	for (int i = 0; i < n_jobs; i++)
+		if (strcmp(jobs[i].job->name, name) == 0)
+			return &jobs[i];
+	elog(ERROR, "no job \"%s\" for workers", name);
+}
+
+/* Is this the first time that a job has this error in this session? */
+static bool
+is_new_here(JobState *state, const char *text)
+{
+	uint32		hash = hash_bytes((const unsigned char *) text, strlen(text));
+	int			n = Min(state->n_logged, MAX_LOGGED);
+
+	for (int i = 0; i < n; i++)
+		if (state->logged[i] == hash)
+			return false;
+	state->logged[state->n_logged % MAX_LOGGED] = hash;
+	state->n_logged++;
+	return true;
+}
+
+/* Remember an error for svc.workers; false: it is the one that the last worker had, too. */
+static bool
+remember(const char *text)
+{
+	WorkerDatabase *entry;
+	char		shown[MAX_ERROR];
+	bool		is_new = true;
+
+	if (!worker_shared)
+		return true;
+	strlcpy(shown, text, MAX_ERROR);
+	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
+	entry = doorbell_add(MyDatabaseId);
+	if (entry)
+	{
+		is_new = strcmp(entry->error, shown) != 0;
+		strlcpy(entry->error, shown, MAX_ERROR);
+	}
+	LWLockRelease(worker_shared->lock);
+	return is_new;
+}
+
+/* Say what went wrong, to whoever waits for it or to the log. */
+static void
+say(const char *job, const ErrorData *error)
+{
+	ereport(is_waited_for ? WARNING : LOG,
+			(errcode(error->sqlerrcode),
+			 is_waited_for ? errmsg("%s: %s", job, error->message) :
+			 errmsg("%s in database \"%s\": %s", job, database_name, error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 error->hint ? errhint("%s", error->hint) : 0,
+			 error->context ? errcontext("%s", error->context) : 0));
+}
+
+/* An error of a job that goes on with other pieces. */
+void
+worker_complain(const char *job, const ErrorData *error)
+{
+	JobState   *state = state_of(job);
+	char	   *text = psprintf("%s: %s", job, error->message);
+	bool		is_new;
+
+	/* asked to leave: not worth a word */
+	if (is_absent)
+		return;
+	state->complained = true;
+	is_new = remember(text);
+	if (is_new_here(state, text) && (is_new || is_waited_for))
+		say(job, error);
+}
+
+/* An error after which a job rests. */
+void
+worker_failed(const char *job, const ErrorData *error)
+{
+	worker_complain(job, error);
+	if (!is_absent)
+		state_of(job)->failed = true;
+}
+
+/* A moment some milliseconds from now. */
+static TimestampTz
+in(long milliseconds)
+{
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
+}
+
+/* A job failed: when it is called again. */
+static void
+let_rest(JobState *state)
+{
+	int			rest = Min(MAX_REST, MIN_REST << Min(state->failures, 10));
+
+	state->failures++;
+	state->rests_until = in(rest);
+	state->due = state->due == DT_NOEND ? state->rests_until : Max(state->due, state->rests_until);
+}
+
+/* Call a job. */
+static void
+call(JobState *state)
+{
+	long		wants;
+
+	slot_show_job(state->job->name);
+	pgstat_report_activity(STATE_RUNNING, psprintf(SVC_EXTENSION ": %s", state->job->name));
+	state->failed = state->complained = false;
+	wants = state->job->run();
+	state->due = wants == WORKER_IDLE ? DT_NOEND : in(wants);
+	if (state->failed)
+		let_rest(state);
+	else
+		state->failures = 0;
+}
+
+/* Is a job to be called in this round? */
+static bool
+is_called(JobState *state, bool rung, TimestampTz now)
+{
+	if (rung || state->due <= now)
+		state->due = Min(state->due, Max(now, state->rests_until));
+	return state->due <= now && state->rests_until <= now;
+}
+
+/* Call the jobs that are to be called; returns when the next one is. */
+static TimestampTz
+call_jobs(bool rung)
+{
+	TimestampTz next = DT_NOEND;
+
+	for (int i = 0; i < n_jobs; i++)
+	{
+		if (is_called(&jobs[i], rung, GetCurrentTimestamp()) && !worker_must_leave())
+			call(&jobs[i]);
+		next = Min(next, jobs[i].due);
+	}
+	slot_show_job(NULL);
+	return next;
+}
+
+/* Begin a round: is the extension there, and nobody else at work? */
+static RoundResult
+begin(void)
+{
+	LOCKTAG		tag = work_lock();
+	RoundResult result = ROUND_DONE;
+
+	StartTransactionCommand();
+	if (!extension_is_held())
+		result = ROUND_ABSENT;
+	else if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+		result = ROUND_BUSY;
+	CommitTransactionCommand();
+	return result;
+}
+
+/* End a round: others may work here. */
+static void
+end(void)
+{
+	LOCKTAG		tag = work_lock();
+
+	StartTransactionCommand();
+	/* code of others may have released it */
+	if (svc_holds_lock(&tag, ExclusiveLock))
+		(void) LockRelease(&tag, ExclusiveLock, true);
+	CommitTransactionCommand();
+	pgstat_report_stat(false);
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/* Forget the error that is shown, if no job is failing. */
+static void
+forget_errors(void)
+{
+	WorkerDatabase *entry;
+
+	if (!worker_shared || round_failed())
+		return;
+	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
+	entry = doorbell_database(MyDatabaseId);
+	if (entry)
+	{
+		entry->error[0] = '\0';
+		entry->failures = 0;
+	}
+	LWLockRelease(worker_shared->lock);
+}
+
+/* Did something go wrong the last time that the jobs were called? */
+bool
+round_failed(void)
+{
+	for (int i = 0; i < n_jobs; i++)
+		if (jobs[i].complained)
+			return true;
+	return false;
+}
+
+/*
+ * Do one round: all jobs if somebody rang, else those that are due.  next: when
+ * another one is wanted although nobody rings.
+ */
+RoundResult
+round_do(bool rung, TimestampTz *next)
+{
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext cxt;
+	RoundResult result = begin();
+
+	*next = DT_NOEND;
+	if (result != ROUND_DONE)
+		return result;
+	cxt = AllocSetContextCreate(old, "svc_ownership round", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(cxt);
+	*next = call_jobs(rung);
+	end();
+	forget_errors();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+	return is_absent ? ROUND_ABSENT : ROUND_DONE;
+}

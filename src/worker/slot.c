@@ -1,0 +1,287 @@
+/*
+ * slot.c: who is at work in which database, and who keeps workers out.
+ *
+ * A worker takes its slot before it connects and gives it back after the server
+ * has taken it out of its list of processes.  So a database without a slot has
+ * no worker in it, and a command that wants the database for itself can wait
+ * for that.
+ */
+#include "core/svc.h"
+
+#include <signal.h>
+
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "utils/builtins.h"
+#include "worker/doorbell.h"
+#include "worker/launcher.h"
+#include "worker/slot.h"
+
+/* how long a worker stays in a database while others wait, in milliseconds */
+#define SLICE 1000
+
+#define TRANCHE "svc_ownership worker"
+
+WorkerShared *worker_shared = NULL;
+
+/* The slot of this worker, or NULL in other processes */
+static WorkerSlot *my_slot = NULL;
+
+static shmem_request_hook_type next_shmem_request = NULL;
+static shmem_startup_hook_type next_shmem_startup = NULL;
+
+/* Ask for shared memory and a lock. */
+static void
+request_memory(void)
+{
+	if (next_shmem_request)
+		next_shmem_request();
+	RequestAddinShmemSpace(sizeof(WorkerShared));
+	RequestNamedLWLockTranche(TRANCHE, 1);
+}
+
+/* Make everything empty. */
+static void
+clear_memory(WorkerShared *shared)
+{
+	memset(shared, 0, sizeof(WorkerShared));
+	shared->lock = &GetNamedLWLockTranche(TRANCHE)->lock;
+	shared->launcher = NO_PROCESS;
+	for (int i = 0; i < MAX_DATABASES; i++)
+		pg_atomic_init_u64(&shared->databases[i].bell, 0);
+}
+
+/* Find the memory, in the postmaster when it starts and after each crash. */
+static void
+find_memory(void)
+{
+	bool		found;
+
+	if (next_shmem_startup)
+		next_shmem_startup();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	worker_shared = ShmemInitStruct(SVC_EXTENSION " workers", sizeof(WorkerShared), &found);
+	if (!found)
+		clear_memory(worker_shared);
+	LWLockRelease(AddinShmemInitLock);
+}
+
+/* What slots do when the library is preloaded. */
+void
+SlotInit(void)
+{
+	next_shmem_request = shmem_request_hook;
+	shmem_request_hook = request_memory;
+	next_shmem_startup = shmem_startup_hook;
+	shmem_startup_hook = find_memory;
+}
+
+/* Wake a process. */
+void
+slot_wake(int process)
+{
+	if (process != NO_PROCESS)
+		SetLatch(&ProcGlobal->allProcs[process].procLatch);
+}
+
+/* Wake the launcher, if there is one. */
+void
+slot_wake_launcher(void)
+{
+	slot_wake(worker_shared->launcher);
+}
+
+/* The slot of a database's worker, or NULL; with the lock held. */
+WorkerSlot *
+slot_in_database(Oid database)
+{
+	for (int i = 0; i < MAX_WORKERS; i++)
+	{
+		WorkerSlot *slot = &worker_shared->slots[i];
+
+		if (slot->database == database && slot->state != SLOT_FREE)
+			return slot;
+	}
+	return NULL;
+}
+
+/* Are workers kept out of a database?  With the lock held. */
+bool
+slot_is_banned(Oid database)
+{
+	for (int i = 0; i < MAX_BANS; i++)
+		if (worker_shared->bans[i].database == database)
+			return true;
+	return false;
+}
+
+/* Wake those who wait for a database to be left; with the lock held. */
+static void
+wake_waiting(Oid database)
+{
+	for (int i = 0; i < MAX_BANS; i++)
+		if (worker_shared->bans[i].database == database)
+			slot_wake(worker_shared->bans[i].process);
+}
+
+/*
+ * Give the slot back.  Called when the process ends, whichever way, after the
+ * server has forgotten that it was connected: what is registered first is
+ * called last.
+ */
+static void
+give_back(int code, Datum arg)
+{
+	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
+	my_slot->state = SLOT_ENDED;
+	my_slot->process = NO_PROCESS;
+	my_slot->pid = 0;
+	wake_waiting(my_slot->database);
+	LWLockRelease(worker_shared->lock);
+	slot_wake_launcher();
+}
+
+/*
+ * Take the slot that the launcher chose, before connecting.  The database to
+ * connect to; InvalidOid: to none, since the slot is meant for somebody else by
+ * now, or a command wants the database for itself.
+ */
+Oid
+slot_enter(int number, uint32 generation)
+{
+	WorkerSlot *slot = &worker_shared->slots[number];
+	Oid			database = InvalidOid;
+
+	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
+	if (slot->state == SLOT_STARTING && slot->generation == generation)
+	{
+		my_slot = slot;
+		slot->process = svc_my_proc_number();
+		slot->pid = MyProcPid;
+		if (slot_is_banned(slot->database))
+			slot->clean = true;
+		else
+		{
+			slot->state = SLOT_AT_WORK;
+			database = slot->database;
+		}
+	}
+	LWLockRelease(worker_shared->lock);
+	if (my_slot)
+		on_shmem_exit(give_back, (Datum) 0);
+	return database;
+}
+
+/*
+ * Is the worker to leave its database: since a command wants it, or since other
+ * databases have waited for long enough?
+ */
+bool
+slot_must_leave(void)
+{
+	bool		banned;
+
+	if (worker_shared->wanted && my_slot &&
+		TimestampDifferenceExceeds(my_slot->started, GetCurrentTimestamp(), SLICE))
+		return true;
+	LWLockAcquire(worker_shared->lock, LW_SHARED);
+	banned = slot_is_banned(MyDatabaseId);
+	LWLockRelease(worker_shared->lock);
+	return banned;
+}
+
+/*
+ * Take no more work: whoever rings from now on wakes the launcher.  false:
+ * somebody rang just now, and the worker must go on, unless it was told to
+ * leave.  due: when a worker is wanted again although nobody rings.
+ */
+bool
+slot_leave(TimestampTz due, bool must)
+{
+	bool		leaves;
+
+	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
+	leaves = must || !doorbell_is_rung(MyDatabaseId);
+	if (leaves)
+	{
+		WorkerDatabase *database = doorbell_database(MyDatabaseId);
+
+		my_slot->state = SLOT_LEAVING;
+		my_slot->clean = true;
+		if (database)
+			database->due = due;
+	}
+	LWLockRelease(worker_shared->lock);
+	return leaves;
+}
+
+/* Show what the worker does; NULL: nothing. */
+void
+slot_show_job(const char *job)
+{
+	if (!my_slot)
+		return;
+	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
+	namestrcpy(&my_slot->job, job ? job : "");
+	LWLockRelease(worker_shared->lock);
+}
+
+/*
+ * Keep workers out of a database, until slot_unban; false where there is no
+ * room to note it.
+ */
+bool
+slot_ban(Oid database)
+{
+	WorkerBan  *ban = NULL;
+
+	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAX_BANS && !ban; i++)
+		if (!OidIsValid(worker_shared->bans[i].database))
+			ban = &worker_shared->bans[i];
+	if (ban)
+		*ban = (WorkerBan) {.database = database, .process = svc_my_proc_number(), .pid = MyProcPid};
+	LWLockRelease(worker_shared->lock);
+	return ban != NULL;
+}
+
+/* Let workers into all databases that this process kept them out of. */
+void
+slot_unban(void)
+{
+	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAX_BANS; i++)
+		if (worker_shared->bans[i].pid == MyProcPid)
+			worker_shared->bans[i] = (WorkerBan) {0};
+	LWLockRelease(worker_shared->lock);
+	slot_wake_launcher();
+}
+
+/*
+ * Ask the worker in a database to leave, with a signal if one is given.
+ * Returns its process id, or 0 if there is none.  One that has not begun to
+ * connect will not.
+ */
+int
+slot_send_away(Oid database, int signal)
+{
+	int			pid = 0;
+
+	LWLockAcquire(worker_shared->lock, LW_SHARED);
+	for (int i = 0; i < MAX_WORKERS; i++)
+	{
+		WorkerSlot *slot = &worker_shared->slots[i];
+
+		if (slot->database != database ||
+			(slot->state != SLOT_AT_WORK && slot->state != SLOT_LEAVING))
+			continue;
+		pid = slot->pid;
+		slot_wake(slot->process);
+		if (signal)
+			kill(pid, signal);
+	}
+	LWLockRelease(worker_shared->lock);
+	return pid;
+}
