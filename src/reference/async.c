@@ -33,8 +33,6 @@
 #include "worker/journal.h"
 #include "worker/worker.h"
 
-#define JOB "references"
-
 /* For so long a lookup may take, in milliseconds: it is asked again if it takes longer */
 #define ASK_LIMIT 10000
 
@@ -102,7 +100,7 @@ async_reference(const char *name)
 		const char *note[2] = {name, error->message};
 
 		(void) worker_transaction(XACT_READ_COMMITTED, note_error, note);
-		worker_complain(JOB, error);
+		worker_complain(ASYNC_JOB, error);
 		return NULL;
 	}
 	return find.reference;
@@ -235,7 +233,7 @@ async_look(AsyncLook *look)
 	(void) ask(look->reference, look->set, ASK_LIMIT, &look->error);
 	error = worker_transaction(XACT_READ_COMMITTED, settle, look);
 	if (error)
-		worker_complain(JOB, error);
+		worker_complain(ASYNC_JOB, error);
 	return error == NULL;
 }
 
@@ -321,7 +319,7 @@ look_at_group(Gathering *g, JournalKind kind)
 
 		if (error)
 		{
-			worker_complain(JOB, error);
+			worker_complain(ASYNC_JOB, error);
 			return false;
 		}
 		MemoryContextSwitchTo(g->cxt);
@@ -348,7 +346,7 @@ consume_group(const EntryGroup *group)
 		error = worker_transaction(XACT_READ_COMMITTED, need_sweep,
 								   unconstify(NameData *, &group->reference));
 	if (error)
-		worker_complain(JOB, error);
+		worker_complain(ASYNC_JOB, error);
 	return error == NULL;
 }
 
@@ -401,7 +399,7 @@ consume(List *entries)
 }
 
 static const JournalConsumer references_consumer = {
-	.name = JOB,
+	.name = ASYNC_JOB,
 	.kinds = "cr",
 	.consume = consume
 };

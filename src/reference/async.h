@@ -8,6 +8,9 @@
 #include "reference/key_set.h"
 #include "reference/violation.h"
 
+/* The job whose complaints are about references */
+#define ASYNC_JOB "references"
+
 extern void AsyncInit(void);
 
 /* A look at keys that are to be checked */

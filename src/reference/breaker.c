@@ -91,7 +91,7 @@ start_memory(void)
 void
 BreakerInit(void)
 {
-	if (!process_shared_preload_libraries_in_progress)
+	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
 		return;
 	previous_request_hook = shmem_request_hook;
 	shmem_request_hook = request_memory;

@@ -137,7 +137,7 @@ CheckRequestInit(void)
 							"How many background workers at most look up keys for sessions that wait.",
 							"One for each foreign server of each database, while there is something to look up.",
 							&max_checkers, 4, 0, MAX_CHECKERS, PGC_SIGHUP, 0, NULL, NULL, NULL);
-	if (!process_shared_preload_libraries_in_progress)
+	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
 		return;
 	previous_request_hook = shmem_request_hook;
 	shmem_request_hook = request_memory;

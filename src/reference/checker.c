@@ -10,10 +10,10 @@
 
 #include "core/wait.h"
 #include "miscadmin.h"
+#include "reference/async.h"
 #include "reference/breaker.h"
 #include "reference/check_request.h"
 #include "reference/checker.h"
-#include "reference/checker_main.h"
 #include "reference/key_cache.h"
 #include "reference/lookup.h"
 #include "reference/source.h"
@@ -21,6 +21,7 @@
 #include "utils/array.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "worker/worker.h"
 
 /* While there is no checker, or no room for the question: how often we look, in milliseconds */
 #define LOOK_AGAIN 10
@@ -53,6 +54,7 @@ CheckerInit(void)
 	KeyCacheInit();
 	BreakerInit();
 	CheckRequestInit();
+	AsyncInit();
 }
 
 /* Now, for what is asked from now on. */
@@ -278,7 +280,7 @@ ask_pending(Asking *asking, int pending)
 static bool
 can_ask(const Asking *asking)
 {
-	return reference_budget > 0 && check_request_possible() &&
+	return reference_budget > 0 && check_request_possible() && !worker_kept_out() &&
 		!breaker_is_open(asking->source.server) && !lookup_refusal(asking->reference);
 }
 

@@ -10,6 +10,7 @@
 #include "core/svc.h"
 
 #include "access/xact.h"
+#include "core/session.h"
 #include "core/wait.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -17,13 +18,15 @@
 #include "postmaster/interrupt.h"
 #include "reference/ask.h"
 #include "reference/check_request.h"
-#include "reference/checker_main.h"
 #include "reference/key_cache.h"
 #include "reference/source.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
+#include "worker/launcher.h"
+#include "worker/worker.h"
+
+PGDLLEXPORT void svc_checker_main(Datum argument);
 
 /* Without questions for so long it ends, in milliseconds */
 #define IDLE 30000
@@ -167,12 +170,8 @@ wait_for_questions(TimestampTz since)
 
 	if (left <= 0 || check_request_must_leave())
 		return false;
-	svc_wait(left);
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
+	svc_wait_idle(left);
+	(void) worker_reload();
 	return true;
 }
 
@@ -186,7 +185,8 @@ work(MemoryContext cxt)
 	{
 		List	   *questions;
 
-		CHECK_FOR_INTERRUPTS();
+		if (worker_must_leave())
+			return;
 		MemoryContextReset(cxt);
 		MemoryContextSwitchTo(cxt);
 		questions = check_request_take();
@@ -201,6 +201,18 @@ work(MemoryContext cxt)
 	}
 }
 
+/* Prepare the session. */
+static void
+set_up(void)
+{
+	svc_session_set("application_name", SVC_EXTENSION " checker");
+	svc_session_set("transaction_timeout", "0");
+	StartTransactionCommand();
+	svc_session_own_settings();
+	CommitTransactionCommand();
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
 /* The process. */
 void
 svc_checker_main(Datum argument)
@@ -211,10 +223,10 @@ svc_checker_main(Datum argument)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
 	database = check_request_enter(DatumGetUInt32(argument));
-	if (!OidIsValid(database))
+	if (!OidIsValid(database) || !worker_admit(database))
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
-	pgstat_report_activity(STATE_IDLE, NULL);
+	set_up();
 	work(AllocSetContextCreate(TopMemoryContext, "svc_ownership checker", ALLOCSET_DEFAULT_SIZES));
 	proc_exit(0);
 }

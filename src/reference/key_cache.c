@@ -131,7 +131,7 @@ KeyCacheInit(void)
 							"Zero remembers none.",
 							&cache_entries, 65536, 0, 100000000, PGC_POSTMASTER, 0,
 							NULL, NULL, NULL);
-	if (!process_shared_preload_libraries_in_progress)
+	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
 		return;
 	previous_request_hook = shmem_request_hook;
 	shmem_request_hook = request_memory;

@@ -24,8 +24,6 @@
 #include "utils/memutils.h"
 #include "worker/worker.h"
 
-#define JOB "parked keys"
-
 /* When a key that is missing is looked at a second time, in milliseconds */
 #define SECOND_LOOK 1000
 
@@ -293,7 +291,7 @@ look_at_due(Due *due)
 			error = worker_transaction(XACT_READ_COMMITTED, put_off, due);
 	}
 	if (error)
-		worker_complain(JOB, error);
+		worker_complain(ASYNC_JOB, error);
 }
 
 /* The job: ask again for what is due, reference after reference. */
@@ -314,7 +312,7 @@ run_parked(void)
 		error = worker_transaction(XACT_READ_COMMITTED, find_due, &due);
 		MemoryContextSwitchTo(cxt);
 		if (error)
-			worker_failed(JOB, error);
+			worker_failed(ASYNC_JOB, error);
 		if (error || due.keys == NIL || worker_must_leave())
 			break;
 		look_at_due(&due);
@@ -324,7 +322,7 @@ run_parked(void)
 	return due.next;
 }
 
-static const WorkerJob parked_job = {JOB, run_parked};
+static const WorkerJob parked_job = {ASYNC_JOB, run_parked};
 
 /* What parked keys do when the library is loaded. */
 void
