@@ -18,7 +18,6 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
 MODULES_WORKER = database_worker doorbell launcher leave pending round slot worker
-MODULES_REFERENCE =
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \
@@ -28,6 +27,7 @@ MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory driz
                read_migration repair repeatable run running script setting split state \
                statement store task tool tool_drizzle tool_flyway tool_golang_migrate tool_table \
                tool_goose utf8 validate variable version
+MODULES_REFERENCE = declare reference reference_follow reference_row resolve trigger
 
 OBJS         = src/svc_ownership.o \
                $(MODULES_CORE:%=src/core/%.o) \
@@ -48,6 +48,7 @@ SQL_PARTS    = src/core/core.sql \
                src/worker/worker.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
+               src/reference/reference.sql \
                src/service/status.sql \
                src/core/events.sql
 INSTALL_SQL  = $(EXTENSION)--$(EXTVERSION).sql

@@ -6,6 +6,7 @@
 #include "core/ddl.h"
 #include "core/sql.h"
 #include "migration/migration.h"
+#include "reference/reference.h"
 #include "runner/runner.h"
 #include "service/service.h"
 #include "upkeep/upkeep.h"
@@ -27,5 +28,6 @@ _PG_init(void)
 	WorkerInit();
 	UpkeepInit();
 	MigrationInit();
+	ReferenceInit();
 	MarkGUCPrefixReserved(SVC_EXTENSION);
 }

@@ -18,7 +18,7 @@
 #include "tcop/utility.h"
 #include "utils/guc.h"
 
-#define MAX_HANDLERS 8
+#define MAX_HANDLERS 16
 
 static const DdlHandler *handlers[MAX_HANDLERS];
 static int	n_handlers = 0;

@@ -8,10 +8,13 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/index.h"
+#include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "core/args.h"
 #include "core/relation.h"
+#include "core/sql.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -144,4 +147,44 @@ svc_check_relation_owner(Oid relation)
 	if (!object_ownercheck(RelationRelationId, relation, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relation)),
 					   get_rel_name(relation));
+}
+
+/*
+ * A relation and everything above it by inheritance or partitioning; as it
+ * would be if the relation child were no part of some others.  Inside a scope,
+ * in its memory.
+ */
+List *
+svc_ancestry(Oid relation, Oid child, List *left_out)
+{
+	List	   *ancestry = list_make1_oid(relation);
+
+	for (int i = 0; i < list_length(ancestry); i++)
+	{
+		Oid			part = list_nth_oid(ancestry, i);
+		uint64		n = svc_sql("SELECT inhparent FROM pg_catalog.pg_inherits WHERE inhrelid = $1",
+								sql_oid(part));
+
+		for (uint64 row = 0; row < n; row++)
+			if (part != child || !list_member_oid(left_out, svc_sql_oid_value(row, 1)))
+				ancestry = list_append_unique_oid(ancestry, svc_sql_oid_value(row, 1));
+	}
+	return ancestry;
+}
+
+/*
+ * A table with its partitions and children, all of them locked, except other
+ * sessions' temporary ones, which nobody else can read.
+ */
+List *
+svc_lock_family(Oid relation, LOCKMODE lockmode)
+{
+	List	   *family = NIL;
+	ListCell   *cell;
+
+	svc_lock_relation(relation, lockmode);
+	foreach(cell, find_all_inheritors(relation, lockmode, NULL))
+		if (!isOtherTempNamespace(get_rel_namespace(lfirst_oid(cell))))
+			family = lappend_oid(family, lfirst_oid(cell));
+	return family;
 }

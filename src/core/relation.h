@@ -4,6 +4,7 @@
 #ifndef SVC_RELATION_H
 #define SVC_RELATION_H
 
+#include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 #include "utils/rel.h"
 
@@ -16,5 +17,7 @@ extern bool svc_is_unique_key(Relation rel, AttrNumber key);
 extern bool svc_has_index_on(Relation rel, AttrNumber column);
 extern Oid	svc_relation_owner(Oid relation);
 extern void svc_check_relation_owner(Oid relation);
+extern List *svc_ancestry(Oid relation, Oid child, List *left_out);
+extern List *svc_lock_family(Oid relation, LOCKMODE lockmode);
 
 #endif							/* SVC_RELATION_H */

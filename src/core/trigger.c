@@ -114,3 +114,48 @@ svc_set_trigger_call(Oid relation, const char *trigger, Oid function, List *argu
 	table_close(catalog, RowExclusiveLock);
 	CommandCounterIncrement();
 }
+
+/* A list of arguments as CREATE TRIGGER has it. */
+char *
+svc_quote_trigger_arguments(List *args)
+{
+	StringInfoData list;
+	ListCell   *cell;
+
+	initStringInfo(&list);
+	foreach(cell, args)
+		appendStringInfo(&list, "%s%s", list.len ? ", " : "", quote_literal_cstr(lfirst(cell)));
+	return list.data;
+}
+
+/* Has a relation a trigger of this name, type and function? */
+bool
+svc_has_trigger(Oid relation, const char *name, int16 type, Oid function)
+{
+	Relation	rel = table_open(relation, NoLock);
+	bool		found = false;
+
+	for (int i = 0; !found && rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+
+		found = strcmp(trigger->tgname, name) == 0 && trigger->tgtype == type &&
+			trigger->tgfoid == function;
+	}
+	table_close(rel, NoLock);
+	return found;
+}
+
+/* Is a relation's trigger one that the server made for that of a partitioned table? */
+bool
+svc_is_trigger_clone(Oid relation, const char *name)
+{
+	Relation	rel = table_open(relation, NoLock);
+	bool		found = false;
+
+	for (int i = 0; !found && rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+		found = rel->trigdesc->triggers[i].tgisclone &&
+			strcmp(rel->trigdesc->triggers[i].tgname, name) == 0;
+	table_close(rel, NoLock);
+	return found;
+}

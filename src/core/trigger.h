@@ -1,11 +1,14 @@
 /*
- * trigger.h: what a trigger calls, changed in place.
+ * trigger.h: triggers that we make, and what they call, changed in place.
  */
 #ifndef SVC_TRIGGER_H
 #define SVC_TRIGGER_H
 
 #include "nodes/pg_list.h"
 
+extern char *svc_quote_trigger_arguments(List *args);
+extern bool svc_has_trigger(Oid relation, const char *name, int16 type, Oid function);
+extern bool svc_is_trigger_clone(Oid relation, const char *name);
 extern void svc_set_trigger_call(Oid relation, const char *trigger, Oid function, List *arguments);
 
 #endif							/* SVC_TRIGGER_H */

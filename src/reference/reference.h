@@ -81,11 +81,40 @@ typedef struct Reference
 	bool		declared;		/* it has a row in svc.reference */
 } Reference;
 
+/* A reference as it is written in the arguments of its triggers, in this order */
+typedef struct ReferenceNames
+{
+	char	   *service;		/* that owns the keys */
+	char	   *column;
+	char	   *contract;		/* qualified and quoted */
+	char	   *key;
+	char	   *mode;
+	char	   *reference;
+	char	   *validator;		/* as svc.reference has it; NULL: none */
+} ReferenceNames;
+
+#define REFERENCE_ARGS 7
+
+/* Room for the names of its statement triggers, <name>_insert and <name>_update */
+#define REFERENCE_MAX_NAME 55
+
 extern void ReferenceInit(void);
+
+/*
+ * resolve.c: a reference for the rows of one relation, in the current memory
+ * context; NULL if the column is gone.  Raises 55000 where nobody may look its
+ * keys up: its rows belong to a superuser, or nobody declared it who may act
+ * for the service that owns them.
+ */
+extern Reference *reference_resolve(Oid part, const ReferenceNames *names);
+
+/* What the arguments of a trigger say; refuses a trigger with others (39P01) */
+extern ReferenceNames reference_names_of_trigger(Relation rel, const Trigger *trigger);
 
 /*
  * reference.c: a declared reference by its name, in the current memory context;
  * not for hot paths.  NULL if there is none, or its relation or column is gone.
+ * Raises what reference_resolve does.
  */
 extern Reference *reference_lookup(const char *name);
 
@@ -96,6 +125,15 @@ extern Reference *reference_for_part(const char *name, Oid part);
 extern List *reference_names_into(Oid published_or_contract);
 extern List *reference_names_of(Oid relation);
 
+/*
+ * reference.c: a reference's row of svc.reference_state, as part of the current
+ * transaction.  What was noted of an error is shown until the next one; NULL
+ * takes it away.
+ */
+extern void reference_need_sweep(const char *name);
+extern bool reference_needs_sweep(const char *name);
+extern void reference_noted_error(const char *name, const char *message);
+
 /* trigger.c: what a trigger's arguments say, kept for the session */
 extern Reference *reference_of_trigger(Relation rel, const Trigger *trigger);
 
@@ -105,5 +143,11 @@ extern const char *reference_on_missing_name(ReferenceOnMissing value);
 extern const char *reference_on_unavailable_name(ReferenceOnUnavailable value);
 extern const char *reference_on_delete_name(ReferenceOnDelete value);
 extern const char *key_state_name(KeyState state);
+
+/* And which of them a word is, or -1 */
+extern int	reference_mode_of(const char *word);
+extern int	reference_on_missing_of(const char *word);
+extern int	reference_on_unavailable_of(const char *word);
+extern int	reference_on_delete_of(const char *word);
 
 #endif							/* SVC_REFERENCE_H */

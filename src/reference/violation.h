@@ -14,6 +14,18 @@ typedef enum ViolationSource
 	SOURCE_STATEMENT
 } ViolationSource;
 
+/* A look at keys: who looked, and what he knows of them besides their states */
+typedef struct ViolationLook
+{
+	ViolationSource source;
+	const char *detail;			/* for the log; may be NULL */
+	TimestampTz sweep;			/* when the sweep that looks was begun; 0: it is none */
+	int			first_new;		/* keys before this one were looked at before: no samples of them */
+	const int64 *rows;			/* how many rows hold each key of the set, or NULL */
+} ViolationLook;
+
+extern void ViolationInit(void);
+
 /*
  * Record the states of a set's keys, as part of the current transaction, with
  * rights of our own: violations open, are seen again and are resolved, and the
@@ -22,6 +34,13 @@ typedef enum ViolationSource
  */
 extern void violation_record(const Reference *reference, const KeySet *set,
 							 ViolationSource source, const char *detail);
+
+/* The same for a sweep, which resolves nothing before its end: it knows more, and so counts */
+extern void violation_record_look(const Reference *reference, const KeySet *set,
+								  const ViolationLook *look);
+
+/* A sweep that was begun then has seen all rows: what it did not see is not violated any more */
+extern void violation_resolve_unseen(const Reference *reference, TimestampTz sweep);
 
 /* The reference is gone or has another name (NULL: gone) */
 extern void violation_follow(const char *reference, const char *new_name);

@@ -6,6 +6,16 @@
 
 #include "service/service.h"
 
+/* What is known of an entity by its view */
+typedef struct ContractEntry
+{
+	Oid			relation;		/* the table behind it; a foreign one if it is remote */
+	char	   *key;
+	bool		remote;			/* of a connected service */
+} ContractEntry;
+
+extern bool contract_entry(Oid view, ContractEntry *entry);
+
 /* contract_check.c, and what contract.c adds to it */
 extern void ContractInit(void);
 extern void PublishInit(void);

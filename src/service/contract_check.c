@@ -43,7 +43,8 @@ enum
 	COL_SERVICE = 1,
 	COL_ENTITY,
 	COL_VIEW,
-	COL_RELATION
+	COL_RELATION,
+	COL_KEY
 };
 
 /* A column as it was published */
@@ -322,7 +323,7 @@ svc_export_contract(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(result);
 }
 
-/* The catalog tables whose first three columns are service, entity and view, with their keys */
+/* The catalog tables whose first columns are service, entity, view, relation and key, with their keys */
 static const struct
 {
 	const char *table;
@@ -359,6 +360,8 @@ entity_in(int i, Oid view)
 		c->service = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_SERVICE, desc, &isnull))));
 		c->entity = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_ENTITY, desc, &isnull))));
 		c->view = view;
+		c->relation = DatumGetObjectId(heap_getattr(tuple, COL_RELATION, desc, &isnull));
+		c->key = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_KEY, desc, &isnull))));
 		c->remote = publishing[i].remote;
 	}
 	systable_endscan(scan);
@@ -375,6 +378,20 @@ entity_of_view(Oid view)
 	for (int i = 0; !c && i < lengthof(publishing); i++)
 		c = entity_in(i, view);
 	return c;
+}
+
+/* What is known of an entity by its view; false: it is none. */
+bool
+contract_entry(Oid view, ContractEntry *entry)
+{
+	Check	   *c = entity_of_view(view);
+
+	if (!c)
+		return false;
+	entry->relation = c->relation;
+	entry->key = c->key;
+	entry->remote = c->remote;
+	return true;
 }
 
 /*

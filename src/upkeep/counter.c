@@ -299,46 +299,6 @@ counter_select(SqlScope *scope, const char *condition, List *oids)
 	return rows;
 }
 
-/*
- * A relation and everything above it by inheritance or partitioning; as it
- * would be if the relation child were no part of some others.  Inside a scope,
- * in its memory.
- */
-List *
-counter_ancestry(Oid relation, Oid child, List *left_out)
-{
-	List	   *ancestry = list_make1_oid(relation);
-
-	for (int i = 0; i < list_length(ancestry); i++)
-	{
-		Oid			part = list_nth_oid(ancestry, i);
-		uint64		n = svc_sql("SELECT inhparent FROM pg_catalog.pg_inherits WHERE inhrelid = $1",
-								sql_oid(part));
-
-		for (uint64 row = 0; row < n; row++)
-			if (part != child || !list_member_oid(left_out, svc_sql_oid_value(row, 1)))
-				ancestry = list_append_unique_oid(ancestry, svc_sql_oid_value(row, 1));
-	}
-	return ancestry;
-}
-
-/*
- * A table with its partitions and children, all of them locked, except other
- * sessions' temporary ones, which nobody else can read.
- */
-List *
-counter_lock_family(Oid relation, LOCKMODE lockmode)
-{
-	List	   *family = NIL;
-	ListCell   *cell;
-
-	svc_lock_relation(relation, lockmode);
-	foreach(cell, find_all_inheritors(relation, lockmode, NULL))
-		if (!isOtherTempNamespace(get_rel_namespace(lfirst_oid(cell))))
-			family = lappend_oid(family, lfirst_oid(cell));
-	return family;
-}
-
 /* The triggers of a source: name, event, and what they look at */
 static const struct
 {
@@ -377,37 +337,6 @@ trigger_arguments(List *rows)
 	return args;
 }
 
-/* A list of arguments as CREATE TRIGGER has it. */
-static char *
-quote_arguments(List *args)
-{
-	StringInfoData list;
-	ListCell   *cell;
-
-	initStringInfo(&list);
-	foreach(cell, args)
-		appendStringInfo(&list, "%s%s", list.len ? ", " : "", quote_literal_cstr(lfirst(cell)));
-	return list.data;
-}
-
-/* Has a relation a trigger of this name, type and function? */
-static bool
-has_trigger(Oid relation, const char *name, int16 type, Oid function)
-{
-	Relation	rel = table_open(relation, NoLock);
-	bool		found = false;
-
-	for (int i = 0; !found && rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
-	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-
-		found = strcmp(trigger->tgname, name) == 0 && trigger->tgtype == type &&
-			trigger->tgfoid == function;
-	}
-	table_close(rel, NoLock);
-	return found;
-}
-
 /*
  * Make, change or drop the triggers of one relation, as its counters want
  * them.  Those that are there keep their state: somebody may have disabled
@@ -417,7 +346,7 @@ static void
 make_triggers(SqlScope *scope, Oid relation)
 {
 	List	   *rows = counter_select(scope, "source = ANY ($1)",
-									  counter_ancestry(relation, InvalidOid, NIL));
+									  svc_ancestry(relation, InvalidOid, NIL));
 	List	   *args = trigger_arguments(rows);
 	char	   *name = svc_quote_relation(relation);
 	Oid			function = LookupFuncName(list_make2(makeString(SVC_SCHEMA),
@@ -435,13 +364,13 @@ make_triggers(SqlScope *scope, Oid relation)
 	{
 		if (rows == NIL)
 			svc_sql_do("DROP TRIGGER IF EXISTS %s ON %s", trigger_kinds[i].name, name);
-		else if (has_trigger(relation, trigger_kinds[i].name, trigger_kinds[i].type, function))
+		else if (svc_has_trigger(relation, trigger_kinds[i].name, trigger_kinds[i].type, function))
 			svc_set_trigger_call(relation, trigger_kinds[i].name, function, args);
 		else
 			svc_sql_do("CREATE OR REPLACE TRIGGER %s %s ON %s %s"
 					   " FOR EACH STATEMENT EXECUTE FUNCTION " SVC_SCHEMA ".count_changes(%s)",
 					   trigger_kinds[i].name, trigger_kinds[i].event, name,
-					   trigger_kinds[i].tables, quote_arguments(args));
+					   trigger_kinds[i].tables, svc_quote_trigger_arguments(args));
 	}
 }
 
@@ -452,7 +381,7 @@ counter_make_triggers(SqlScope *scope, Oid relation)
 	ListCell   *cell;
 
 	if (get_rel_name(relation))
-		foreach(cell, counter_lock_family(relation, ShareRowExclusiveLock))
+		foreach(cell, svc_lock_family(relation, ShareRowExclusiveLock))
 			make_triggers(scope, lfirst_oid(cell));
 }
 
@@ -481,9 +410,9 @@ counter_recount(CounterRow *row)
 	Deltas	   *deltas = delta_begin();
 	ListCell   *cell;
 
-	foreach(cell, counter_lock_family(row->source, ShareRowExclusiveLock))
+	foreach(cell, svc_lock_family(row->source, ShareRowExclusiveLock))
 		counter_count_relation(deltas, lfirst_oid(cell), list_make1(row), 1);
-	foreach(cell, counter_lock_family(row->target, RowExclusiveLock))
+	foreach(cell, svc_lock_family(row->target, RowExclusiveLock))
 	{
 		Relation	target = table_open(lfirst_oid(cell), NoLock);
 

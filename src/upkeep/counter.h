@@ -81,8 +81,6 @@ typedef struct Counter
 /* counter.c */
 extern Counter *counter_resolve(Relation rel, const CounterNames *names);
 extern List *counter_select(SqlScope *scope, const char *condition, List *oids);
-extern List *counter_ancestry(Oid relation, Oid child, List *left_out);
-extern List *counter_lock_family(Oid relation, LOCKMODE lockmode);
 extern void counter_make_triggers(SqlScope *scope, Oid relation);
 extern uint64 counter_recount(CounterRow *row);
 

@@ -123,13 +123,13 @@ static MovedPart *
 moved_part(SqlScope *scope, const Move *move, Oid relation)
 {
 	MovedPart  *part = palloc(sizeof(MovedPart));
-	List	   *after = counter_ancestry(relation, InvalidOid, NIL);
-	List	   *before = counter_ancestry(relation, move->child, move->arrived);
+	List	   *after = svc_ancestry(relation, InvalidOid, NIL);
+	List	   *before = svc_ancestry(relation, move->child, move->arrived);
 	ListCell   *cell;
 
 	foreach(cell, move->departed)
 		before = list_concat_unique_oid(before,
-										counter_ancestry(lfirst_oid(cell), InvalidOid, NIL));
+										svc_ancestry(lfirst_oid(cell), InvalidOid, NIL));
 	part->relation = relation;
 	part->gained = counter_select(scope, "source = ANY ($1)", list_difference_oid(after, before));
 	part->lost = counter_select(scope, "source = ANY ($1)", list_difference_oid(before, after));
@@ -260,7 +260,7 @@ follow_created(List *objects)
 			(strcmp(object->tag, "CREATE TABLE") == 0 ||
 			 strcmp(object->tag, "CREATE FOREIGN TABLE") == 0) &&
 			counter_select(&scope, "source = ANY ($1)",
-						   counter_ancestry(object->object_id, InvalidOid, NIL)) != NIL)
+						   svc_ancestry(object->object_id, InvalidOid, NIL)) != NIL)
 			counter_make_triggers(&scope, object->object_id);
 	}
 	svc_sql_end(&scope);
@@ -317,7 +317,7 @@ counters_to_leave(Oid relation, List *dropped)
 	SqlScope	scope;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	all = counter_select(&scope, "source = ANY ($1)", counter_ancestry(relation, InvalidOid, NIL));
+	all = counter_select(&scope, "source = ANY ($1)", svc_ancestry(relation, InvalidOid, NIL));
 	svc_sql_end(&scope);
 	foreach(cell, all)
 	{

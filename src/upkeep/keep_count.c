@@ -71,7 +71,7 @@ check_whole(Relation source)
 	if (!has_superclass(RelationGetRelid(source)))
 		return;
 	svc_sql_begin(&scope, InvalidOid);
-	whole = llast_oid(counter_ancestry(RelationGetRelid(source), InvalidOid, NIL));
+	whole = llast_oid(svc_ancestry(RelationGetRelid(source), InvalidOid, NIL));
 	svc_sql_end(&scope);
 	ereport(ERROR,
 			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -114,7 +114,7 @@ lock_parts(Relation source)
 	foreach(cell, find_all_inheritors(RelationGetRelid(source), NoLock, NULL))
 		if (!isOtherTempNamespace(get_rel_namespace(lfirst_oid(cell))))
 			check_part(source, lfirst_oid(cell));
-	foreach(cell, counter_lock_family(RelationGetRelid(source), ShareRowExclusiveLock))
+	foreach(cell, svc_lock_family(RelationGetRelid(source), ShareRowExclusiveLock))
 		check_part(source, lfirst_oid(cell));
 }
 
@@ -236,7 +236,7 @@ lock_counters(const char *condition, Oid relation, const char *counter)
 	}
 	list_sort(sources, list_oid_cmp);
 	foreach(cell, sources)
-		(void) counter_lock_family(lfirst_oid(cell), ShareRowExclusiveLock);
+		(void) svc_lock_family(lfirst_oid(cell), ShareRowExclusiveLock);
 	rows = find_counters(condition, relation, counter);
 	foreach(cell, rows)
 		svc_check_relation_owner(((CounterRow *) lfirst(cell))->target);

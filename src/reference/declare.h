@@ -1,0 +1,28 @@
+/*
+ * declare.h: the functions that declare, change and end references.
+ */
+#ifndef SVC_DECLARE_H
+#define SVC_DECLARE_H
+
+#include "reference/reference_row.h"
+
+/* What is to be declared: a row, and what was found out about it */
+typedef struct Declaration
+{
+	ReferenceRow row;
+	Relation	rel;
+	AttrNumber	column;
+	Oid			run_as;
+	Oid			contract;
+	Oid			published;		/* the table behind a local contract */
+	bool		is_foreign;
+} Declaration;
+
+extern void DeclareInit(void);
+extern Relation declare_open_own_table(FunctionCallInfo fcinfo, int i, const char *what);
+extern void declare_check(Declaration *d);
+extern char *declare_free_name(Relation rel, const char *column);
+extern void declare_lock_names(void);
+extern void declare_make(Declaration *d);
+
+#endif							/* SVC_DECLARE_H */

@@ -1,0 +1,81 @@
+-- reference.sql: ids in one service's tables that belong to another service.
+
+-- What is declared; dumped
+CREATE TABLE svc.reference (
+    reference      name NOT NULL CONSTRAINT reference_pkey PRIMARY KEY,
+    relation       regclass NOT NULL,
+    column_name    name NOT NULL,
+    service        name NOT NULL,
+    entity         name NOT NULL,
+    mode           text NOT NULL CONSTRAINT reference_mode_check CHECK (mode IN ('default', 'statement', 'commit', 'async', 'observe', 'off')),
+    on_missing     text NOT NULL CONSTRAINT reference_on_missing_check CHECK (on_missing IN ('reject', 'report')),
+    on_unavailable text NOT NULL CONSTRAINT reference_on_unavailable_check CHECK (on_unavailable IN ('accept', 'reject')),
+    on_delete      text NOT NULL CONSTRAINT reference_on_delete_check CHECK (on_delete IN ('report', 'set_null', 'delete', 'keep')),
+    cache_ttl      interval NOT NULL,
+    validator      text,
+    validated      boolean NOT NULL,
+    confirmed      boolean NOT NULL DEFAULT true,
+    CONSTRAINT reference_name_check CHECK (pg_catalog.octet_length(reference::text) BETWEEN 1 AND 55)
+);
+COMMENT ON TABLE svc.reference IS
+'Catalog: references; service and entity: whose keys column_name holds; mode default: by where the contract is; validator: a function''s signature; validated: the rows that were there when it was declared were checked; not confirmed: a user restored it, and nothing is done for it that its relation''s owner could not do. Read svc.references_declared.';
+CREATE INDEX reference_relation_idx ON svc.reference (relation);
+CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.reference
+    FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.reference
+    FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.reference ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON svc.reference
+    FOR EACH STATEMENT EXECUTE FUNCTION svc.catalog_changed();
+SELECT pg_catalog.pg_extension_config_dump('svc.reference',
+    'WHERE relation IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE pg_catalog.pg_has_role(c.relowner, ''MEMBER''))');
+
+-- What became of it; not dumped: a reference without a row here needs a sweep
+CREATE TABLE svc.reference_state (
+    reference     name NOT NULL CONSTRAINT reference_state_pkey PRIMARY KEY
+                  CONSTRAINT reference_state_reference_fkey REFERENCES svc.reference ON UPDATE CASCADE ON DELETE CASCADE,
+    needs_sweep   boolean NOT NULL DEFAULT true,
+    swept_at      timestamptz,
+    validated_at  timestamptz,
+    last_error    text,
+    last_error_at timestamptz
+);
+COMMENT ON TABLE svc.reference_state IS
+'Catalog: what is known of the rows of a reference; needs_sweep: some may hold keys that nobody checked. Not in dumps: without a row here, all may. Read svc.reference_status.';
+CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.reference_state
+    FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.reference_state
+    FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.reference_state ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
+
+GRANT INSERT ON svc.reference TO PUBLIC;
+
+-- Trigger functions
+
+CREATE FUNCTION svc.check_reference() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_check_reference';
+COMMENT ON FUNCTION svc.check_reference() IS
+'Trigger function of references, AFTER INSERT and AFTER UPDATE, FOR EACH STATEMENT, with transition tables; svc.create_reference makes its triggers. Arguments: service that owns the keys, column, contract, its key column, mode, name of the reference, validator or empty. Errors: 23503 a key is missing; SV001 keys could not be looked up, and on_unavailable is reject; 39P01 a trigger of another kind; 55000 the column is gone, or nobody may look the keys up.';
+
+CREATE FUNCTION svc.check_reference_row() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_check_reference_row';
+COMMENT ON FUNCTION svc.check_reference_row() IS
+'Trigger function of references of mode commit: a deferrable constraint trigger, AFTER INSERT OR UPDATE OF the column, FOR EACH ROW; svc.create_reference makes it. Arguments and errors: as of svc.check_reference.';
+
+-- Declaring
+
+CREATE FUNCTION svc.create_reference(relation regclass, column_name name, service name, entity name,
+        mode text = NULL, on_missing text = 'reject', on_unavailable text = NULL, on_delete text = 'report',
+        cache_ttl interval = NULL, name name = NULL, validator text = NULL)
+    RETURNS name
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_create_reference';
+COMMENT ON FUNCTION svc.create_reference(regclass, name, name, name, text, text, text, text, interval, name, text) IS
+'Declares that a column holds keys of another service''s entity, and has them checked from now on; returns the reference''s name. relation: a table of a service, with all its partitions and children. column_name: of the type of the key, or an array of it. service, entity: the contract <service>_api.<entity>, which the referencing service must be granted. mode: statement (at the end of each statement), commit (at the end of the transaction), async (by a worker), observe (checked and reported, never rejected), off; NULL or default: statement while the contract is in this database, async while it is elsewhere. on_missing: reject, or report (accept, and record a violation). on_unavailable: when keys cannot be looked up: accept (NULL; the worker checks later) or reject. on_delete: when the key is deleted: report, set_null, delete, keep. cache_ttl: how long a key of a foreign contract is valid once found (60 s; at most a day). name: <table>_<column>_ref by default. validator: a function f(key[]) RETURNS SETOF key that returns the missing ones, asked in place of the contract. Rows that are there already are not checked: CALL svc.validate_reference.
+Errors: 42501 not the owner of the table with all its parts, or of its service, or the service may not read the contract; 42703 no such column; 42704 no such service or entity; 42710 the name is taken, or the column refers there already; 42622 the name is too long; 42804 types do not fit; 42883 the key''s type has no equality, or no such validator; 42P13 the validator has another signature; 0A000 a composite key, a virtual column, or an action on arrays; 22023 no such mode or policy, set_null for a column that is not null, or the table is the service''s own; 42809, 42P16 not an ordinary table, or a part of another; 55000 the table belongs to no service, its owner role is a superuser, the contract has no key, or the mode needs shared_preload_libraries.';
+
+CREATE FUNCTION svc.drop_reference(name name, if_exists boolean = false) RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_drop_reference';
+COMMENT ON FUNCTION svc.drop_reference(name, boolean) IS
+'Ends a reference: its keys are not checked any more, and what was found out about them is forgotten. if_exists: a NOTICE where there is none. Errors: 42704 there is no such reference; 42501 not the owner of its table and of its service.';
+
+REVOKE EXECUTE ON FUNCTION svc.create_reference, svc.drop_reference FROM PUBLIC;
