@@ -11,6 +11,7 @@
 #include "service/service.h"
 #include "upkeep/upkeep.h"
 #include "utils/guc.h"
+#include "worker/journal.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -26,6 +27,7 @@ _PG_init(void)
 	RunnerInit();
 	ServiceInit();
 	WorkerInit();
+	JournalInit();
 	UpkeepInit();
 	MigrationInit();
 	ReferenceInit();

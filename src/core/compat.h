@@ -267,6 +267,14 @@ svc_is_stored(const Constraint *constraint)
 #define svc_holds_lock(tag, mode) LockHeldByMe(tag, mode)
 #endif
 
+/* TRUNCATE of tables that are open and locked, without a record for logical replication */
+#if PG_VERSION_NUM >= 160000
+#define svc_truncate(rels, relids) \
+	ExecuteTruncateGuts(rels, relids, NIL, DROP_RESTRICT, false, false)
+#else
+#define svc_truncate(rels, relids) ExecuteTruncateGuts(rels, relids, NIL, DROP_RESTRICT, false)
+#endif
+
 /* GRANT on a relation: since 18 it is locked, or it could be dropped meanwhile */
 #if PG_VERSION_NUM >= 180000
 #define SVC_GRANT_LOCK AccessShareLock

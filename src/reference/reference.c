@@ -11,6 +11,7 @@
 #include "core/extension.h"
 #include "core/sql.h"
 #include "executor/spi.h"
+#include "reference/checker.h"
 #include "reference/declare.h"
 #include "reference/reference.h"
 #include "reference/reference_follow.h"
@@ -207,4 +208,5 @@ ReferenceInit(void)
 {
 	DeclareInit();
 	ReferenceFollowInit();
+	CheckerInit();
 }

@@ -17,6 +17,8 @@ typedef enum JournalKind
 	JOURNAL_BACK = 'i'			/* keys that it may have got again */
 } JournalKind;
 
+#define JOURNAL_KINDS "crdi"
+
 typedef struct JournalEntry
 {
 	int64		number;			/* in the order of appending */
@@ -49,5 +51,15 @@ extern void journal_register_consumer(const JournalConsumer *consumer);
  * transaction instead, and false is returned.
  */
 extern bool journal_append(JournalKind kind, Oid relation, const char *subject, ArrayType *keys);
+
+/* The same for libraries beside ours: svc_journal_interface() returns it */
+typedef struct JournalInterface
+{
+	int			version;
+	bool		(*append) (JournalKind kind, Oid relation, const char *subject, ArrayType *keys);
+	void		(*register_consumer) (const JournalConsumer *consumer);
+} JournalInterface;
+
+#define JOURNAL_INTERFACE 1
 
 #endif							/* SVC_JOURNAL_H */
