@@ -126,7 +126,6 @@ parked_add(const Reference *reference, const KeySet *set, KeyState state, int at
 	if (too_many)
 		reference_need_sweep(name);
 }
-'''
 
 /* The reference whose turn it is, or until when nobody's is; false: nothing is due. */
 static bool
@@ -255,13 +254,13 @@ fill(void *argument)
 	getTypeInputInfo(filling->reference->key_type, &input, &parameter);
 	foreach(cell, filling->due->keys)
 	{
-		ArrayIterator texts = array_create_iterator(lfirst(cell), 0, NULL);
-		Datum		text;
+		ArrayIterator all = array_create_iterator(lfirst(cell), 0, NULL);
+		Datum		key;
 		bool		isnull;
 
-		while (array_iterate(texts, &text, &isnull))
+		while (array_iterate(all, &key, &isnull))
 			(void) key_set_add(filling->set,
-							   OidInputFunctionCall(input, TextDatumGetCString(text), parameter, -1),
+							   OidInputFunctionCall(input, TextDatumGetCString(key), parameter, -1),
 							   NULL);
 	}
 	svc_sql_end(&scope);

@@ -18,6 +18,7 @@
 #include "worker/doorbell.h"
 #include "worker/launcher.h"
 #include "worker/slot.h"
+#include "worker/worker.h"
 
 /* how long a worker stays in a database while others wait, in milliseconds */
 #define SLICE 1000
