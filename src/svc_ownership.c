@@ -6,6 +6,7 @@
 #include "core/ddl.h"
 #include "core/sql.h"
 #include "migration/migration.h"
+#include "reference/lookup.h"
 #include "reference/reference.h"
 #include "runner/runner.h"
 #include "service/service.h"
@@ -26,6 +27,7 @@ _PG_init(void)
 	DdlInit();
 	RunnerInit();
 	ServiceInit();
+	LookupInit();
 	WorkerInit();
 	JournalInit();
 	UpkeepInit();

@@ -15,7 +15,10 @@ extern KeySet *key_set_make(const Reference *reference);
 /* A value of the reference's column (an array: its elements; NULL: nothing), copied */
 extern void key_set_add_column(KeySet *set, Datum value, bool isnull);
 
-/* One key, copied; true if it is new.  Its number in the set, from 0, in *index (may be NULL) */
+/* The keys in a new value of the column that are not in the old one */
+extern void key_set_add_changed(KeySet *set, Datum old, bool old_null, Datum new, bool new_null);
+
+/* One key, copied, and pending (again); true if it is new.  Its number in the set, from 0, in *index (may be NULL) */
 extern bool key_set_add(KeySet *set, Datum key, int *index);
 extern void key_set_add_array(KeySet *set, ArrayType *keys);
 
@@ -24,6 +27,9 @@ extern Datum key_set_key(const KeySet *set, int index);
 extern KeyState key_set_state(const KeySet *set, int index);
 extern void key_set_mark(KeySet *set, int index, KeyState state);
 extern int	key_set_find(const KeySet *set, Datum key);	/* its number, or -1 */
+
+/* The first key in a state, from a number on; -1 if there is none */
+extern int	key_set_first(const KeySet *set, KeyState state, int from);
 
 /* Keys in a state, at most max from number *from on, as an array; NULL when there are no more */
 extern ArrayType *key_set_array(const KeySet *set, KeyState state, int *from, int max);

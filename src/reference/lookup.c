@@ -1,0 +1,565 @@
+/*
+ * lookup.c: asking a contract, or a validator, which keys there are.
+ *
+ * Many keys are one array parameter, one key has a plan of its own; plans are
+ * generic, since a custom one for thousands of keys is a sequential scan.  They
+ * are made and run as the role that looks up, never as the caller, and kept for
+ * the session by what they depend on, so that references into one contract
+ * share them.
+ *
+ * Names that functions in a contract or a validator look up must not be found
+ * in the caller's schemas, so those run under our search_path.  To set it takes
+ * longer than to look up one key, so a contract without such code is spared it.
+ *
+ * Snapshots are the newest, also where the transaction's own is old: what is
+ * asked is whether the key is there, not whether this transaction may see it.
+ */
+#include "core/svc.h"
+
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_proc.h"
+#include "core/relation.h"
+#include "core/sql.h"
+#include "executor/spi.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "reference/lookup.h"
+#include "tcop/dest.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/guc.h"
+
+/* more plans than this in one session: it starts afresh */
+#define MAX_PLANS 500
+
+/* What a plan depends on */
+typedef struct PlanKey
+{
+	Oid			asked;			/* contract or validator */
+	Oid			equality;
+	Oid			key_type;
+	Oid			run_as;
+	bool		single;
+	NameData	key;
+} PlanKey;
+
+/* Its plan.  Kept while it may run, so apart from the entry. */
+typedef struct LookupPlan
+{
+	SPIPlanPtr	plan;
+	bool		foreign_code;	/* it calls what is not the server's own */
+	List	   *relations;		/* OIDs of what it reads, views too */
+} LookupPlan;
+
+typedef struct PlanEntry
+{
+	PlanKey		key;			/* hash key */
+	bool		valid;
+	LookupPlan *plan;
+} PlanEntry;
+
+/* Takes the keys that were found */
+typedef struct Answers
+{
+	DestReceiver pub;
+	KeySet	   *set;
+	KeyState	state;			/* what is known of them by this */
+	int			single;			/* the number of the only key that was asked, or -1 */
+} Answers;
+
+static HTAB *plans = NULL;
+
+/* counts invalidations, so that a plan made while one came is not trusted */
+static uint64 invalidations = 0;
+
+/* plans that may still be running: freed when the transaction ends */
+static List *retired_plans = NIL;
+
+/* A relation changed.  Only sets flags, as a callback must. */
+static void
+relation_changed(Datum arg, Oid relation)
+{
+	HASH_SEQ_STATUS status;
+	PlanEntry  *entry;
+
+	invalidations++;
+	if (!plans)
+		return;
+	hash_seq_init(&status, plans);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		if (!OidIsValid(relation) || list_member_oid(entry->plan->relations, relation))
+			entry->valid = false;
+}
+
+/* A function or a schema changed: texts of queries name them. */
+static void
+object_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	relation_changed(arg, InvalidOid);
+}
+
+/* Free the plans that nothing can be running any more. */
+static void
+free_retired_plans(XactEvent event, void *arg)
+{
+	ListCell   *cell;
+
+	if (retired_plans == NIL ||
+		(event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
+		return;
+	foreach(cell, retired_plans)
+	{
+		LookupPlan *plan = lfirst(cell);
+
+		SPI_freeplan(plan->plan);
+		list_free(plan->relations);
+		pfree(plan);
+	}
+	list_free(retired_plans);
+	retired_plans = NIL;
+}
+
+/* Listen for changes; called once when the library is loaded. */
+void
+LookupInit(void)
+{
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, object_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, object_changed, (Datum) 0);
+	RegisterXactCallback(free_retired_plans, NULL);
+}
+
+/* Say in errors for which reference something was done. */
+static void
+lookup_error_context(void *arg)
+{
+	errcontext("check of reference \"%s\"", NameStr(((const Reference *) arg)->name));
+}
+
+/*
+ * Refuse to check a reference while it is being checked: a contract, an
+ * operator or a validator writes to the table whose rows it judges.  What is
+ * being done stands in the error context, which errors unwind by themselves.
+ */
+static void
+check_not_within(const Reference *reference)
+{
+	for (ErrorContextCallback *c = error_context_stack; c; c = c->previous)
+		if (c->callback == lookup_error_context &&
+			strcmp(NameStr(((const Reference *) c->arg)->name), NameStr(reference->name)) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("reference \"%s\" is being checked", NameStr(reference->name)),
+					 errdetail("Code that its check runs changes rows of \"%s\".",
+							   get_rel_name(reference->part)),
+					 errhint("A contract or validator must not write to the tables that refer to it.")));
+}
+
+/* Begin to act for a reference. */
+void
+lookup_begin(LookupScope *scope, const Reference *reference)
+{
+	check_not_within(reference);
+	GetUserIdAndSecContext(&scope->saved_user, &scope->saved_context);
+	SetUserIdAndSecContext(reference->run_as,
+						   scope->saved_context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
+	scope->callback.callback = lookup_error_context;
+	scope->callback.arg = unconstify(Reference *, reference);
+	scope->callback.previous = error_context_stack;
+	error_context_stack = &scope->callback;
+}
+
+/* End what lookup_begin began. */
+void
+lookup_end(LookupScope *scope)
+{
+	error_context_stack = scope->callback.previous;
+	SetUserIdAndSecContext(scope->saved_user, scope->saved_context);
+}
+
+/* Change a setting for the rest of a lookup. */
+static void
+set_for_lookup(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_INTERNAL, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
+/* Settings of the caller's that code of others must not meet; returns what ends them. */
+static int
+begin_safe_settings(void)
+{
+	int			level = NewGUCNestLevel();
+
+	set_for_lookup("search_path", "pg_catalog, pg_temp");
+	set_for_lookup("row_security", "on");
+	return level;
+}
+
+/* Is a function not the server's own? */
+static bool
+is_foreign_function(Oid function, void *context)
+{
+	return function >= FirstNormalObjectId;
+}
+
+/* Does a query, with the views in it, call what is not the server's own, or have row security? */
+static bool
+has_foreign_code(Node *node, void *context)
+{
+	if (!node)
+		return false;
+	if (IsA(node, Query))
+		return ((Query *) node)->hasRowSecurity ||
+			query_tree_walker((Query *) node, has_foreign_code, context, 0);
+	if (check_functions_in_node(node, is_foreign_function, context) || IsA(node, CoerceToDomain))
+		return true;
+	return expression_tree_walker(node, has_foreign_code, context);
+}
+
+/* An operator as a query names it. */
+char *
+lookup_operator(Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+	char	   *clause;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	clause = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
+					  NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+	return clause;
+}
+
+/* The query that asks a contract for one key, or for an array of keys. */
+static char *
+contract_query(const Reference *reference, bool single)
+{
+	const char *key = psprintf("c.%s", quote_identifier(NameStr(reference->key)));
+	const char *equals = lookup_operator(reference->equality);
+
+	if (single)
+		return psprintf("SELECT 1 FROM %s AS c WHERE %s %s $1", reference->contract_name, key,
+						equals);
+	/* answers are compared with what was asked for, so they have its type */
+	return psprintf("SELECT %s::%s FROM %s AS c WHERE %s %s ANY ($1)", key,
+					format_type_be_qualified(reference->key_type), reference->contract_name, key,
+					equals);
+}
+
+/* The query that asks a validator for missing keys. */
+static char *
+validator_query(Oid validator)
+{
+	return psprintf("SELECT v FROM %s($1) AS v",
+					quote_qualified_identifier(get_namespace_name(get_func_namespace(validator)),
+											   get_func_name(validator)));
+}
+
+/* What a plan depends on. */
+static PlanKey
+plan_key(const Reference *reference, bool single)
+{
+	PlanKey		key;
+
+	memset(&key, 0, sizeof(key));
+	key.key_type = reference->key_type;
+	key.run_as = reference->run_as;
+	key.single = single;
+	if (OidIsValid(reference->validator))
+		key.asked = reference->validator;
+	else
+	{
+		key.asked = reference->contract;
+		key.equality = reference->equality;
+		key.key = reference->key;
+	}
+	return key;
+}
+
+/* Make the table of plans. */
+static void
+make_cache(void)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(PlanKey),
+		.entrysize = sizeof(PlanEntry),
+		.hcxt = CacheMemoryContext
+	};
+
+	plans = hash_create("svc_ownership lookups", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Put a plan aside until the transaction ends. */
+static void
+retire(LookupPlan *plan)
+{
+	MemoryContext old = MemoryContextSwitchTo(CacheMemoryContext);
+
+	retired_plans = lappend(retired_plans, plan);
+	MemoryContextSwitchTo(old);
+}
+
+/* Forget all plans. */
+static void
+retire_all(void)
+{
+	HASH_SEQ_STATUS status;
+	PlanEntry  *entry;
+
+	hash_seq_init(&status, plans);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		retire(entry->plan);
+		(void) hash_search(plans, &entry->key, HASH_REMOVE, NULL);
+	}
+}
+
+/* Plan a lookup, as the role that will do it, and keep the plan. */
+static LookupPlan *
+make_plan(const Reference *reference, bool single)
+{
+	Oid			type = single ? reference->key_type : get_array_type(reference->key_type);
+	char	   *query = OidIsValid(reference->validator) ? validator_query(reference->validator)
+		: contract_query(reference, single);
+	int			settings = begin_safe_settings();
+	SPIPlanPtr	prepared = SPI_prepare_cursor(query, 1, &type, CURSOR_OPT_GENERIC_PLAN);
+	CachedPlanSource *source;
+	LookupPlan *plan;
+	MemoryContext old;
+
+	if (!prepared)
+		elog(ERROR, "could not prepare %s", query);
+	AtEOXact_GUC(true, settings);
+	source = linitial(SPI_plan_get_plan_sources(prepared));
+	old = MemoryContextSwitchTo(CacheMemoryContext);
+	plan = palloc(sizeof(LookupPlan));
+	plan->relations = list_copy(source->relationOids);
+	MemoryContextSwitchTo(old);
+	plan->foreign_code = source->dependsOnRLS ||
+		has_foreign_code((Node *) linitial(source->query_list), NULL);
+	plan->plan = prepared;
+	if (SPI_keepplan(prepared) != 0)
+		elog(ERROR, "could not keep %s", query);
+	return plan;
+}
+
+/* The plan of a lookup, made the first time. */
+static LookupPlan *
+get_plan(const Reference *reference, bool single)
+{
+	PlanKey		key = plan_key(reference, single);
+	PlanEntry  *entry;
+	LookupPlan *plan;
+	uint64		seen;
+	bool		found;
+
+	if (!plans)
+		make_cache();
+	entry = hash_search(plans, &key, HASH_FIND, NULL);
+	if (entry && entry->valid)
+		return entry->plan;
+
+	seen = invalidations;
+	plan = make_plan(reference, single);
+	if (hash_get_num_entries(plans) >= MAX_PLANS)
+		retire_all();
+	entry = hash_search(plans, &key, HASH_ENTER, &found);
+	if (found)
+		retire(entry->plan);
+	entry->plan = plan;
+	entry->valid = seen == invalidations;
+	return plan;
+}
+
+/* A row that a lookup found. */
+static bool
+receive_answer(TupleTableSlot *slot, DestReceiver *receiver)
+{
+	Answers    *answers = (Answers *) receiver;
+	int			index = answers->single;
+	bool		isnull = false;
+
+	if (index < 0)
+	{
+		Datum		key = slot_getattr(slot, 1, &isnull);
+
+		/* what nobody asked for is not there */
+		index = isnull ? -1 : key_set_find(answers->set, key);
+	}
+	if (index >= 0)
+		key_set_mark(answers->set, index, answers->state);
+	return true;
+}
+
+/* What a receiver of rows must have, though nothing is to be done. */
+static void
+startup_answers(DestReceiver *receiver, int operation, TupleDesc desc)
+{
+}
+
+static void
+end_answers(DestReceiver *receiver)
+{
+}
+
+/* Run a lookup's plan in the newest snapshot, which sees what this transaction did, too. */
+static void
+run_plan(const LookupPlan *plan, Datum parameter, Oid type, Answers *answers)
+{
+	ParamListInfo params = makeParamList(1);
+	int			settings = plan->foreign_code ? begin_safe_settings() : 0;
+	SPIExecuteOptions options = {
+		.params = params,
+		.read_only = true,		/* in the snapshot that is active */
+		.dest = &answers->pub
+	};
+
+	params->params[0].value = parameter;
+	params->params[0].isnull = false;
+	params->params[0].pflags = PARAM_FLAG_CONST;
+	params->params[0].ptype = type;
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (SPI_execute_plan_extended(plan->plan, &options) < 0)
+		elog(ERROR, "could not look keys up");
+	PopActiveSnapshot();
+	if (settings)
+		AtEOXact_GUC(true, settings);
+}
+
+/* Look up one key, or the pending ones of a set from a number on, at most LOOKUP_KEYS. */
+static void
+ask_once(const Reference *reference, KeySet *set, int *from)
+{
+	bool		validates = OidIsValid(reference->validator);
+	int			first = key_set_first(set, KEY_PENDING, *from);
+	bool		single = !validates && key_set_first(set, KEY_PENDING, first + 1) < 0;
+	Answers		answers = {
+		.pub = {receive_answer, startup_answers, end_answers, end_answers, DestNone},
+		.set = set,
+		.state = validates ? KEY_MISSING : KEY_VALID,
+		.single = single ? first : -1
+	};
+	LookupPlan *plan = get_plan(reference, single);
+
+	if (single)
+	{
+		run_plan(plan, key_set_key(set, first), reference->key_type, &answers);
+		*from = first + 1;
+	}
+	else
+	{
+		ArrayType  *keys = key_set_array(set, KEY_PENDING, from, LOOKUP_KEYS);
+
+		run_plan(plan, PointerGetDatum(keys), get_array_type(reference->key_type), &answers);
+		pfree(keys);
+	}
+	for (int i = first; i < *from; i++)
+		if (key_set_state(set, i) == KEY_PENDING)
+			key_set_mark(set, i, validates ? KEY_VALID : KEY_MISSING);
+}
+
+/* lookup_ask for whoever acts for the reference already. */
+void
+lookup_ask_begun(const Reference *reference, KeySet *set)
+{
+	int			from = 0;
+
+	if (key_set_first(set, KEY_PENDING, 0) < 0)
+		return;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	while (key_set_first(set, KEY_PENDING, from) >= 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ask_once(reference, set, &from);
+	}
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+}
+
+/* Ask for the pending keys of a set. */
+void
+lookup_ask(const Reference *reference, KeySet *set)
+{
+	LookupScope scope;
+
+	lookup_begin(&scope, reference);
+	lookup_ask_begun(reference, set);
+	lookup_end(&scope);
+}
+
+/* Ask once more for one key that was missing, and say whether it still is. */
+bool
+lookup_is_missing(const Reference *reference, KeySet *set, int index)
+{
+	KeySet	   *one = key_set_make(reference);
+
+	(void) key_set_add(one, key_set_key(set, index), NULL);
+	lookup_ask(reference, one);
+	key_set_mark(set, index, key_set_state(one, 0));
+	return key_set_state(one, 0) != KEY_VALID;
+}
+
+/* May the role that looks up read the contract's key? */
+static bool
+may_read(const Reference *reference)
+{
+	AttrNumber	key;
+
+	if (object_aclcheck(NamespaceRelationId, get_rel_namespace(reference->contract),
+						reference->run_as, ACL_USAGE) != ACLCHECK_OK)
+		return false;
+	if (pg_class_aclcheck(reference->contract, reference->run_as, ACL_SELECT) == ACLCHECK_OK)
+		return true;
+	key = get_attnum(reference->contract, NameStr(reference->key));
+	return key > 0 &&
+		pg_attribute_aclcheck(reference->contract, key, reference->run_as, ACL_SELECT) == ACLCHECK_OK;
+}
+
+/* May it call the validator? */
+static bool
+may_call(const Reference *reference)
+{
+	return object_aclcheck(NamespaceRelationId, get_func_namespace(reference->validator),
+						   reference->run_as, ACL_USAGE) == ACLCHECK_OK &&
+		object_aclcheck(ProcedureRelationId, reference->validator, reference->run_as,
+						ACL_EXECUTE) == ACLCHECK_OK;
+}
+
+/* Why a contract or a validator cannot be asked now, or NULL. */
+const char *
+lookup_refusal(const Reference *reference)
+{
+	if (OidIsValid(reference->validator))
+	{
+		if (get_func_name(reference->validator) == NULL)
+			return "Its validator does not exist.";
+		if (!may_call(reference))
+			return psprintf("Role \"%s\" may not call its validator.",
+							GetUserNameFromId(reference->run_as, true));
+		return NULL;
+	}
+	if (!OidIsValid(reference->contract) || !get_rel_name(reference->contract))
+		return psprintf("Contract %s cannot be used: it, or its key column, does not exist, or has another type.",
+						reference->contract_name);
+	if (!may_read(reference))
+		return psprintf("Role \"%s\" may not read %s.",
+						GetUserNameFromId(reference->run_as, true), reference->contract_name);
+	return NULL;
+}
