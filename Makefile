@@ -17,9 +17,12 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
                remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
                keep_count retention updated_at updated_at_trigger upkeep
-MODULES_WORKER = database_worker doorbell journal journal_append journal_batch journal_cursor \
-               journal_rotate journal_run journal_scan journal_snapshot journal_table \
-               journal_view launcher leave pending round slot worker
+MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
+               journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
+               journal_table journal_view launcher leave pending round slot worker
+MODULES_REFERENCE = ask async breaker check_request checker checker_main declare key_cache \
+               key_set log lookup parked patience reference reference_follow reference_row \
+               resolve source trigger violation
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \
@@ -29,9 +32,6 @@ MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory driz
                read_migration repair repeatable run running script setting split state \
                statement store task tool tool_drizzle tool_flyway tool_golang_migrate tool_table \
                tool_goose utf8 validate variable version
-MODULES_REFERENCE = ask async breaker check_request checker checker_main declare key_cache key_set \
-               log lookup parked patience reference reference_follow reference_row resolve source \
-               trigger violation
 
 OBJS         = src/svc_ownership.o \
                $(MODULES_CORE:%=src/core/%.o) \

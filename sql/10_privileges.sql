@@ -52,6 +52,9 @@ SELECT svc.connect('regress_api', server => 'regress_server', consumer => 'regre
 SELECT svc.load_migrations('regress_p', '{"001_x.sql": "SELECT 1"}'::jsonb, 'plain');
 INSERT INTO svc.migration_history (service, attempt, action, outcome, kind, version, description, script, installed_by)
 VALUES ('regress_p', 1, 'apply', 'success', 'versioned', '001', 'x', '001_x.sql', 'regress_p_owner');
+CREATE TABLE regress_q.r (t_id int);
+ALTER TABLE regress_q.r OWNER TO regress_q_owner;
+SELECT svc.create_reference('regress_q.r', 't_id', 'regress_p', 't');
 INSERT INTO svc.pending VALUES ('regress_p_owner', 'regress_r', 'store', '{}');
 CREATE FUNCTION pg_temp.rows(tab regclass) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE

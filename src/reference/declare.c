@@ -37,6 +37,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
+#include "worker/worker.h"
 
 SVC_FUNCTION(svc_create_reference);
 SVC_FUNCTION(svc_drop_reference);
@@ -386,6 +387,26 @@ check_validator(Declaration *d)
 	d->row.validator = format_procedure_qualified(function);
 }
 
+/* Say what a mode needs that is not there. */
+static void
+check_mode(const Declaration *d)
+{
+	if (!d->is_foreign || worker_available())
+		return;
+	if (d->row.mode == REFERENCE_STATEMENT || d->row.mode == REFERENCE_COMMIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("mode %s needs a worker for %s, which is elsewhere",
+						reference_mode_name(d->row.mode), svc_quote_relation(d->contract)),
+				 errhint("Add %s to shared_preload_libraries and restart, or use mode async.",
+						 SVC_EXTENSION)));
+	if (d->row.mode != REFERENCE_OFF)
+		ereport(NOTICE,
+				(errmsg("keys of reference \"%s\" are checked by svc.run_pending()", d->row.name),
+				 errdetail("%s is elsewhere, and there is no worker to ask it: %s is not in shared_preload_libraries.",
+						   svc_quote_relation(d->contract), SVC_EXTENSION)));
+}
+
 /*
  * Check all that must be so for a reference; fills in what is found out.  The
  * table is locked.
@@ -518,6 +539,7 @@ declare_make(Declaration *d)
 	svc_sql("INSERT INTO svc.reference_state (reference, needs_sweep, validated_at)"
 			" VALUES ($1, NOT $2, CASE WHEN $2 THEN pg_catalog.now() END)",
 			sql_name(d->row.name), sql_bool(d->row.validated));
+	check_mode(d);
 	reference_make_triggers(&d->row);
 }
 

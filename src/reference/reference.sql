@@ -78,4 +78,99 @@ CREATE FUNCTION svc.drop_reference(name name, if_exists boolean = false) RETURNS
 COMMENT ON FUNCTION svc.drop_reference(name, boolean) IS
 'Ends a reference: its keys are not checked any more, and what was found out about them is forgotten. if_exists: a NOTICE where there is none. Errors: 42704 there is no such reference; 42501 not the owner of its table and of its service.';
 
+-- For people
+
+-- Where references lead: the contract, its key column, and whether it reads from
+-- elsewhere; contract NULL: there is none now
+CREATE VIEW svc.reference_contract (reference, contract, key, is_foreign) AS
+SELECT r.reference, c.oid, coalesce(e.key, m.key, k.attname),
+       m.key IS NOT NULL OR coalesce(f.found, false)
+  FROM svc.reference r
+  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = (r.service || '_api')::name
+  LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = r.entity
+  LEFT JOIN svc.entity e ON e.view = c.oid
+  LEFT JOIN svc.remote_entity m ON m.view = c.oid
+  LEFT JOIN pg_catalog.pg_constraint p ON p.conrelid = c.oid AND p.contype = 'p' AND pg_catalog.cardinality(p.conkey) = 1
+  LEFT JOIN pg_catalog.pg_attribute k ON k.attrelid = p.conrelid AND k.attnum = p.conkey[1]
+  LEFT JOIN LATERAL (
+       WITH RECURSIVE below (relation) AS (
+           SELECT c.oid
+            UNION
+           SELECT d.refobjid
+             FROM below b
+             JOIN pg_catalog.pg_rewrite w ON w.ev_class = b.relation
+             JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
+              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+           )
+       SELECT true FROM below b JOIN pg_catalog.pg_class x ON x.oid = b.relation AND x.relkind = 'f' LIMIT 1) f (found)
+       ON true;
+COMMENT ON VIEW svc.reference_contract IS 'The contract that each reference looks keys up in, its key column, and whether it reads from elsewhere.';
+
+CREATE VIEW svc.references_declared WITH (security_barrier) AS
+SELECT r.reference, r.relation, r.column_name, r.service, r.entity,
+       CASE WHEN r.mode <> 'default' THEN r.mode WHEN c.is_foreign THEN 'async' ELSE 'statement' END AS mode,
+       r.on_missing, r.on_unavailable, r.on_delete, r.cache_ttl, r.validator, r.validated,
+       r.mode AS declared_mode
+  FROM svc.reference r
+  JOIN pg_catalog.pg_class t ON t.oid = r.relation
+  LEFT JOIN svc.reference_contract c ON c.reference = r.reference
+  LEFT JOIN svc.service o ON o.service = svc.owner_of(r.relation)
+  LEFT JOIN svc.service s ON s.service = r.service
+ WHERE pg_catalog.pg_has_role(t.relowner, 'MEMBER')
+    OR pg_catalog.pg_has_role(o.reader, 'MEMBER')
+    OR pg_catalog.pg_has_role(s.reader, 'MEMBER');
+COMMENT ON VIEW svc.references_declared IS
+'References from and to the services of which the reader is a member. mode: in effect now; declared_mode: as declared, default where the contract''s place decides. validated: the rows that were there when it was declared were checked.';
+
+-- The triggers that references should have, and how they are
+CREATE VIEW svc.reference_trigger (reference, relation, name, state) AS
+WITH RECURSIVE part (reference, relation) AS (
+    SELECT r.reference, r.relation::pg_catalog.oid FROM svc.reference r
+    UNION
+    SELECT p.reference, i.inhrelid
+      FROM part p
+      JOIN pg_catalog.pg_inherits i ON i.inhparent = p.relation
+      JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+)
+SELECT r.reference, p.relation::pg_catalog.regclass, k.name,
+       CASE WHEN g.oid IS NULL THEN 'missing'
+            WHEN g.tgenabled NOT IN ('O', 'A') THEN 'disabled'
+            WHEN g.tgargs <> (
+                 SELECT pg_catalog.string_agg(pg_catalog.convert_to(a.value, pg_catalog.getdatabaseencoding()) || '\x00'::pg_catalog.bytea, ''::pg_catalog.bytea ORDER BY a.number)
+                   FROM pg_catalog.unnest(ARRAY[r.service::pg_catalog.text, r.column_name, pg_catalog.format('%I.%I', r.service || '_api', r.entity),
+                                              coalesce(c.key, ''), r.mode, r.reference, coalesce(r.validator, '')])
+                        WITH ORDINALITY a (value, number)) THEN 'changed'
+            ELSE 'enabled' END
+  FROM svc.reference r
+  JOIN part p ON p.reference = r.reference
+  LEFT JOIN svc.reference_contract c ON c.reference = r.reference
+ CROSS JOIN LATERAL (
+       VALUES ((r.reference || '_insert')::name, 'check_reference'::name), ((r.reference || '_update')::name, 'check_reference'),
+              (CASE WHEN r.mode = 'commit' THEN r.reference END, 'check_reference_row')) k (name, function)
+  LEFT JOIN pg_catalog.pg_trigger g ON g.tgrelid = p.relation AND g.tgname = k.name
+   AND g.tgfoid = (SELECT f.oid FROM pg_catalog.pg_proc f
+                    WHERE f.proname = k.function AND f.pronamespace = (SELECT s.oid FROM pg_catalog.pg_namespace s WHERE s.nspname = 'svc'))
+ WHERE k.name IS NOT NULL;
+COMMENT ON VIEW svc.reference_trigger IS 'The triggers that references should have on each of their relations; state: enabled, disabled, missing, changed.';
+
+CREATE VIEW svc.reference_status WITH (security_barrier) AS
+SELECT r.reference,
+       (SELECT g.state FROM svc.reference_trigger g WHERE g.reference = r.reference
+         ORDER BY pg_catalog.array_position(ARRAY['missing', 'disabled', 'changed', 'enabled'], g.state) LIMIT 1) AS trigger,
+       NULL::bigint AS pending, NULL::timestamptz AS oldest_pending, NULL::bigint AS journal_bytes,
+       coalesce(x.needs_sweep, true) AS needs_sweep, NULL::bigint AS tombstones, x.last_error,
+       x.last_error_at, x.swept_at, x.validated_at
+  FROM svc.reference r
+  JOIN pg_catalog.pg_class t ON t.oid = r.relation
+  LEFT JOIN svc.reference_state x ON x.reference = r.reference
+  LEFT JOIN svc.service o ON o.service = svc.owner_of(r.relation)
+  LEFT JOIN svc.service s ON s.service = r.service
+ WHERE pg_catalog.pg_has_role(t.relowner, 'MEMBER')
+    OR pg_catalog.pg_has_role(o.owner, 'MEMBER')
+    OR pg_catalog.pg_has_role(s.owner, 'MEMBER');
+COMMENT ON VIEW svc.reference_status IS
+'How references are, of services that the reader owns. trigger: enabled, or what is wrong with one of its triggers: disabled, missing, changed. needs_sweep: some rows may hold keys that nobody checked, as after a restore: CALL svc.check_references.';
+
+GRANT SELECT ON svc.references_declared, svc.reference_status TO PUBLIC;
+
 REVOKE EXECUTE ON FUNCTION svc.create_reference, svc.drop_reference FROM PUBLIC;
