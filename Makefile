@@ -20,9 +20,10 @@ MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counte
 MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
                journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
                journal_table journal_view launcher leave pending round slot worker
-MODULES_REFERENCE = ask async breaker check_request checker checker_main declare key_cache \
-               key_set log lookup parked patience reference reference_follow reference_row \
-               resolve source trigger violation
+MODULES_REFERENCE = ask async breaker check_references check_request checker checker_main \
+               declare key_cache key_set log lookup parked patience prevalidate reference \
+               reference_follow reference_row resolve source sweep sweep_job \
+               sweep_scan trigger violation waive
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \
@@ -52,7 +53,7 @@ SQL_PARTS    = src/core/core.sql \
                src/worker/worker.sql src/worker/journal.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
-               src/reference/reference.sql src/reference/async.sql \
+               src/reference/reference.sql src/reference/async.sql src/reference/sweep.sql \
                src/service/status.sql \
                src/core/events.sql
 INSTALL_SQL  = $(EXTENSION)--$(EXTVERSION).sql

@@ -51,8 +51,8 @@ refuse_unknown(const char *name)
 }
 
 /* Refuse callers who do not own the service that a reference's relation belongs to. */
-static void
-check_may_sweep(const char *name)
+void
+sweep_check_owner(const char *name)
 {
 	NameData	service;
 	Oid			relation;
@@ -177,6 +177,8 @@ mark_validated(const char *name)
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql("UPDATE svc.reference SET validated = true WHERE reference = $1 AND NOT validated",
 			sql_name(name));
+	svc_sql("UPDATE svc.reference_state SET validated_at = pg_catalog.clock_timestamp() WHERE reference = $1",
+			sql_name(name));
 	svc_sql_end(&scope);
 	PopActiveSnapshot();
 	next_transaction();
@@ -205,7 +207,7 @@ svc_validate_reference(PG_FUNCTION_ARGS)
 
 	begin_procedure(fcinfo, "svc.validate_reference");
 	name = svc_arg_name(fcinfo, 0, "name");
-	check_may_sweep(name);
+	sweep_check_owner(name);
 	sweep = sweep_make(name);
 	next_transaction();
 	error = sweep_in_session(sweep);
@@ -288,7 +290,7 @@ svc_check_references(PG_FUNCTION_ARGS)
 		sweep_all();
 	else
 	{
-		check_may_sweep(name);
+		sweep_check_owner(name);
 		sweep = sweep_make(name);
 		next_transaction();
 		error = sweep_in_session(sweep);

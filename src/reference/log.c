@@ -37,20 +37,6 @@
 static double sample = 0.01;
 static int	retention = 14 * SECS_PER_DAY;
 
-/* The settings; called when the library is loaded. */
-void
-LogInit(void)
-{
-	DefineCustomRealVariable(SVC_EXTENSION ".reference_log_sample",
-							 "The share of valid keys that svc.reference_validation_log gets.",
-							 "Keys that are not valid, or that changed, are always logged.",
-							 &sample, 0.01, 0.0, 1.0, PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable(SVC_EXTENSION ".log_retention",
-							"How long rows of svc.reference_validation_log, and resolved violations, are kept.",
-							NULL, &retention, 14 * SECS_PER_DAY, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
-							NULL, NULL, NULL);
-}
-
 /* Is this valid key one of the sample? */
 bool
 log_takes_sample(void)
@@ -231,12 +217,12 @@ run_piece(ProtectedWork work, void *argument)
 	ErrorData  *error = worker_transaction(XACT_READ_COMMITTED, work, argument);
 
 	if (error)
-		worker_failed("reference log", error);
+		worker_complain("reference log", error);
 	return error == NULL;
 }
 
 /* The worker's job. */
-long
+static long
 log_run(void)
 {
 	Expiry		expiry = {.dropped = true};
@@ -247,4 +233,21 @@ log_run(void)
 	(void) run_piece(forget_resolved, NULL);
 	(void) run_piece(prepare_tomorrow, NULL);
 	return LOOK_EVERY;
+}
+
+static const WorkerJob log_job = {.name = "reference log", .run = log_run};
+
+/* The settings and the job; called when the library is loaded. */
+void
+LogInit(void)
+{
+	DefineCustomRealVariable(SVC_EXTENSION ".reference_log_sample",
+							 "The share of valid keys that svc.reference_validation_log gets.",
+							 "Keys that are not valid, or that changed, are always logged.",
+							 &sample, 0.01, 0.0, 1.0, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(SVC_EXTENSION ".log_retention",
+							"How long rows of svc.reference_validation_log, and resolved violations, are kept.",
+							NULL, &retention, 14 * SECS_PER_DAY, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
+							NULL, NULL, NULL);
+	worker_register_job(&log_job);
 }

@@ -17,7 +17,4 @@ extern bool log_takes_sample(void);
 /* How long rows of the log, and violations that are resolved, are kept, in seconds */
 extern int	log_retention(void);
 
-/* A job of the worker's: partitions come before they are needed, and go when their time is over */
-extern long log_run(void);
-
 #endif							/* SVC_REFERENCE_LOG_H */

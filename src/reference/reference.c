@@ -16,6 +16,8 @@
 #include "reference/reference.h"
 #include "reference/reference_follow.h"
 #include "reference/reference_row.h"
+#include "reference/sweep.h"
+#include "reference/violation.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -209,4 +211,6 @@ ReferenceInit(void)
 	DeclareInit();
 	ReferenceFollowInit();
 	CheckerInit();
+	ViolationInit();
+	SweepInit();
 }

@@ -76,20 +76,6 @@ struct Sweep
 static int	delay = 0;
 static int	interval = SECS_PER_DAY;
 
-/* The settings; called when the library is loaded. */
-void
-SweepInit(void)
-{
-	DefineCustomIntVariable(SVC_EXTENSION ".sweep_delay",
-							"How long a sweep rests after each 16 MB of a table.",
-							NULL, &delay, 0, 0, 60000, PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
-	DefineCustomIntVariable(SVC_EXTENSION ".sweep_interval",
-							"How often the worker sweeps references into foreign contracts; 0 for never.",
-							"Keys that were deleted elsewhere are found by it.",
-							&interval, SECS_PER_DAY, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
-							NULL, NULL, NULL);
-}
-
 /* Rest between two steps. */
 void
 sweep_rest(bool (*must_leave) (void))
@@ -149,7 +135,8 @@ forget_known(Sweep *s)
 static bool
 take_debt(Sweep *s)
 {
-	return svc_sql("INSERT INTO svc.reference_state AS s (reference, needs_sweep) VALUES ($1, false)"
+	return svc_sql("INSERT INTO svc.reference_state AS s (reference, needs_sweep)"
+				   " SELECT r.reference, false FROM svc.reference r WHERE r.reference = $1"
 				   " ON CONFLICT (reference) DO UPDATE SET needs_sweep = false WHERE s.needs_sweep"
 				   " RETURNING 1", sql_name(s->name)) > 0;
 }
@@ -205,6 +192,18 @@ read_progress(Sweep *s)
 	}
 	svc_sql_end(&scope);
 	return going;
+}
+
+/* Note that a sweep has seen all rows. */
+static void
+note_swept(const Sweep *s)
+{
+	SqlScope	scope;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	svc_sql("UPDATE svc.reference_state SET swept_at = pg_catalog.clock_timestamp() WHERE reference = $1",
+			sql_name(s->name));
+	svc_sql_end(&scope);
 }
 
 /* Write how far it got. */
@@ -504,6 +503,7 @@ finish(Sweep *s, const Reference *reference, List *parts)
 	violation_resolve_unseen(reference, s->started);
 	s->done = true;
 	write_progress(s, new.rows);
+	note_swept(s);
 }
 
 /* Do one piece of a sweep. */
@@ -550,4 +550,19 @@ sweep_result(const char *reference)
 	result.rows = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	svc_sql_end(&scope);
 	return result;
+}
+
+/* The settings and the job; called when the library is loaded. */
+void
+SweepInit(void)
+{
+	DefineCustomIntVariable(SVC_EXTENSION ".sweep_delay",
+							"How long a sweep rests after each 16 MB of a table.",
+							NULL, &delay, 0, 0, 60000, PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable(SVC_EXTENSION ".sweep_interval",
+							"How often the worker sweeps references into foreign contracts; 0 for never.",
+							"Keys that were deleted elsewhere are found by it.",
+							&interval, SECS_PER_DAY, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
+							NULL, NULL, NULL);
+	SweepJobInit();
 }

@@ -39,7 +39,10 @@ extern void sweep_rest(bool (*must_leave) (void));
 /* How often foreign contracts are swept, seconds; 0: never */
 extern int	sweep_interval(void);
 
-/* sweep_job.c: the worker's */
-extern long sweep_run(void);
+/* check_references.c: refuse callers who do not own the service that a reference's relation belongs to */
+extern void sweep_check_owner(const char *reference);
+
+/* sweep_job.c */
+extern void SweepJobInit(void);
 
 #endif							/* SVC_SWEEP_H */

@@ -117,14 +117,14 @@ sweep_reference(const char *name)
 			sweep_rest(worker_must_leave);
 	}
 	if (error)
-		worker_failed("sweep", error);
+		worker_complain("sweep", error);
 	attempt.error = error;
 	(void) worker_transaction(XACT_READ_COMMITTED, note_attempt, &attempt);
 	return error == NULL;
 }
 
 /* The worker's job. */
-long
+static long
 sweep_run(void)
 {
 	Due			due = {AllocSetContextCreate(CurrentMemoryContext, "svc_ownership sweeps",
@@ -135,11 +135,20 @@ sweep_run(void)
 	ListCell   *cell;
 
 	if (error)
-		worker_failed("sweep", error);
+		worker_complain("sweep", error);
 	foreach(cell, due.names)
 		if (!worker_must_leave() && !sweep_reference(lfirst(cell)))
 			failed = true;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(due.cxt);
 	return failed ? RETRY_AFTER * 1000L : LOOK_EVERY;
+}
+
+static const WorkerJob sweep_job = {.name = "sweep", .run = sweep_run};
+
+/* What it does when the library is loaded. */
+void
+SweepJobInit(void)
+{
+	worker_register_job(&sweep_job);
 }

@@ -53,15 +53,16 @@ take_key(Scan *scan, Datum key)
 {
 	int			index;
 
-	if (!scan->rows)
-	{
-		(void) key_set_add(scan->set, key, NULL);
-		return;
-	}
 	if (scan->length == -1)
 		key = PointerGetDatum(PG_DETOAST_DATUM_PACKED(key));
 	index = key_set_find(scan->set, key);
-	if (index >= 0 && key_set_state(scan->set, index) == KEY_MISSING &&
+	if (!scan->rows)
+	{
+		/* one that is there keeps its state */
+		if (index < 0)
+			(void) key_set_add(scan->set, key, NULL);
+	}
+	else if (index >= 0 && key_set_state(scan->set, index) == KEY_MISSING &&
 		scan->last_row[index] != scan->range->rows)
 	{
 		scan->rows[index]++;

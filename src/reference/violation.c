@@ -322,7 +322,7 @@ violation_resolve_unseen(const Reference *reference, TimestampTz sweep)
 void
 violation_follow(const char *reference, const char *new_name)
 {
-	static const char *const tables[] = {"reference_violation", "reference_log", "reference_sweep"};
+	static const char *const tables[] = {"reference_violation", "reference_log", "reference_sweep", "reference_parked"};
 	SqlScope	scope;
 
 	svc_sql_begin(&scope, svc_extension_owner());
