@@ -6,7 +6,6 @@
 #include "core/ddl.h"
 #include "core/sql.h"
 #include "migration/migration.h"
-#include "reference/lookup.h"
 #include "reference/reference.h"
 #include "runner/runner.h"
 #include "service/service.h"
@@ -27,7 +26,6 @@ _PG_init(void)
 	DdlInit();
 	RunnerInit();
 	ServiceInit();
-	LookupInit();
 	WorkerInit();
 	JournalInit();
 	UpkeepInit();

@@ -11,6 +11,7 @@
 #include "core/extension.h"
 #include "core/sql.h"
 #include "executor/spi.h"
+#include "reference/check.h"
 #include "reference/checker.h"
 #include "reference/declare.h"
 #include "reference/reference.h"
@@ -209,6 +210,7 @@ void
 ReferenceInit(void)
 {
 	DeclareInit();
+	CheckInit();
 	ReferenceFollowInit();
 	CheckerInit();
 	ViolationInit();

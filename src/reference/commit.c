@@ -1,0 +1,343 @@
+/*
+ * commit.c: references that are checked when the transaction ends: the trigger
+ * function svc.check_reference_row().
+ *
+ * The server's own deferrable constraint trigger is the check: it fires once for
+ * each row, when the constraint is to hold, also in a savepoint, after SET
+ * CONSTRAINTS and in PREPARE TRANSACTION.  The statement triggers only make it
+ * cheap: they collect keys, and the first row that asks resolves all of them.
+ * So what was not collected, or not resolved for this moment, is looked up by
+ * itself, and to forget keys costs time and nothing else:
+ *
+ *   collected --(first row that asks)--> resolved, for one command
+ *       ^                                   |
+ *       +--- collected again, ROLLBACK TO --+
+ *
+ * "One command": keys that were valid then need not be so after the next
+ * command of this transaction, which may have deleted them.
+ */
+#include "core/svc.h"
+
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_trigger.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "reference/check.h"
+#include "reference/lookup.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* The collected keys of a reference */
+typedef struct Collected
+{
+	NameData	name;
+	Oid			contract;
+	Oid			key_type;
+	MemoryContext cxt;
+	KeySet	   *keys;
+	bool		resolved;
+	CommandId	command;		/* for which they were resolved */
+} Collected;
+
+/* of the transaction, in TopTransactionContext */
+static List *collected = NIL;
+
+SVC_FUNCTION(svc_check_reference_row);
+
+/* The transaction ends, and with it the memory of the keys. */
+static void
+forget_collected(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		collected = NIL;
+}
+
+/* What was undone may be what made keys valid. */
+static void
+doubt_collected(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	ListCell   *cell;
+
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	foreach(cell, collected)
+	{
+		Collected  *c = lfirst(cell);
+
+		if (!c->resolved)
+			continue;
+		for (int i = 0; i < key_set_count(c->keys); i++)
+			key_set_mark(c->keys, i, KEY_PENDING);
+		c->resolved = false;
+	}
+}
+
+/* Listen for ends of transactions; called once when the library is loaded. */
+void
+CommitInit(void)
+{
+	RegisterXactCallback(forget_collected, NULL);
+	RegisterSubXactCallback(doubt_collected, NULL);
+}
+
+/* The keys that were collected for a reference, or NULL. */
+static Collected *
+find_collected(const Reference *reference)
+{
+	ListCell   *cell;
+
+	foreach(cell, collected)
+	{
+		Collected  *c = lfirst(cell);
+
+		if (c->contract == reference->contract && c->key_type == reference->key_type &&
+			strcmp(NameStr(c->name), NameStr(reference->name)) == 0)
+			return c;
+	}
+	return NULL;
+}
+
+/* An empty set, in a context of its own. */
+static void
+make_keys(Collected *c, const Reference *reference)
+{
+	MemoryContext old;
+
+	c->cxt = AllocSetContextCreate(TopTransactionContext, "svc_ownership keys",
+								   ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(c->cxt);
+	c->keys = key_set_make(reference);
+	MemoryContextSwitchTo(old);
+}
+
+/* The set in which a statement collects its keys. */
+KeySet *
+commit_keys(const Check *check)
+{
+	const Reference *reference = check->reference;
+	Collected  *c = find_collected(reference);
+
+	if (!c)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+
+		c = palloc0(sizeof(Collected));
+		c->name = reference->name;
+		c->contract = reference->contract;
+		c->key_type = reference->key_type;
+		make_keys(c, reference);
+		collected = lappend(collected, c);
+		MemoryContextSwitchTo(old);
+	}
+	return c->keys;
+}
+
+/* Forget the keys that were resolved for an earlier command. */
+static void
+drop_resolved(Collected *c, const Reference *reference)
+{
+	MemoryContext old_cxt = c->cxt;
+	KeySet	   *old = c->keys;
+
+	make_keys(c, reference);
+	for (int i = key_set_first(old, KEY_PENDING, 0); i >= 0; i = key_set_first(old, KEY_PENDING, i + 1))
+		(void) key_set_add(c->keys, key_set_key(old, i), NULL);
+	MemoryContextDelete(old_cxt);
+}
+
+/* Resolve what was collected. */
+static void
+resolve_collected(Collected *c, const Check *check, Relation rel)
+{
+	LookupScope scope;
+
+	if (c->resolved && c->command != GetCurrentCommandId(false))
+	{
+		lookup_begin(&scope, check->reference);
+		drop_resolved(c, check->reference);
+		lookup_end(&scope);
+	}
+	check_ask(check, c->keys);
+	check_settle_unknown(check, rel, c->keys);
+	c->resolved = true;
+	c->command = GetCurrentCommandId(false);
+}
+
+/* A key's number among those collected, or -1. */
+static int
+find_key(const Collected *c, const Reference *reference, Datum key)
+{
+	LookupScope scope;
+	int			index;
+
+	lookup_begin(&scope, reference);
+	index = key_set_find(c->keys, key);
+	lookup_end(&scope);
+	return index;
+}
+
+/* What is known of a key by what was collected; KEY_PENDING: nothing for this moment. */
+static KeyState
+ask_collected(const Check *check, Relation rel, Datum key)
+{
+	Collected  *c = find_collected(check->reference);
+	int			index = c ? find_key(c, check->reference, key) : -1;
+
+	if (index < 0)
+		return KEY_PENDING;
+	if (key_set_state(c->keys, index) == KEY_PENDING)
+	{
+		resolve_collected(c, check, rel);
+		index = find_key(c, check->reference, key);
+	}
+	if (index < 0 || c->command != GetCurrentCommandId(false))
+		return KEY_PENDING;
+	return key_set_state(c->keys, index);
+}
+
+/* Is the row that the trigger fired for the newest version, or does that hold the same value? */
+static bool
+is_live(const TriggerData *data, TupleTableSlot *row, AttrNumber column)
+{
+	Relation	rel = data->tg_relation;
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column - 1);
+	ItemPointerData tid = row->tts_tid;
+	TupleTableSlot *latest;
+	TableScanDesc scan;
+	bool		isnull;
+	bool		latest_null;
+	bool		live;
+
+	if (table_tuple_satisfies_snapshot(rel, row, SnapshotSelf))
+		return true;
+	scan = table_beginscan_tid(rel, SnapshotSelf);
+	table_tuple_get_latest_tid(scan, &tid);
+	table_endscan(scan);
+	latest = table_slot_create(rel, NULL);
+	live = table_tuple_fetch_row_version(rel, &tid, SnapshotSelf, latest);
+	if (live)
+	{
+		Datum		value = slot_getattr(row, column, &isnull);
+		Datum		now = slot_getattr(latest, column, &latest_null);
+
+		/* an update that changed it has an event of its own */
+		live = !isnull && !latest_null &&
+			datum_image_eq(value, now, attribute->attbyval, attribute->attlen);
+	}
+	ExecDropSingleTupleTableSlot(latest);
+	return live;
+}
+
+/* Check one key of a row. */
+static void
+check_key(const Check *check, const TriggerData *data, TupleTableSlot *row, KeySet *one, int index)
+{
+	const Reference *reference = check->reference;
+	KeyState	state = ask_collected(check, data->tg_relation, key_set_key(one, index));
+
+	if (state == KEY_VALID || state == KEY_WAIVED)
+		return;
+	if (state == KEY_PENDING)
+	{
+		check_ask(check, one);
+		check_settle_unknown(check, data->tg_relation, one);
+	}
+	else
+		key_set_mark(one, index, state);
+	state = key_set_state(one, index);
+	if (state != KEY_MISSING && state != KEY_DELETED)
+		return;
+	if (!is_live(data, row, reference->column))
+		key_set_mark(one, index, KEY_VALID);
+	else if (check_is_missing(check, one, index) && check_rejects(reference))
+		missing_raise(reference, data->tg_relation, one, index);
+}
+
+/*
+ * Need a row not be checked that an UPDATE wrote?  Not if its keys are what they
+ * were; unless this transaction made the row, and its event passes over the
+ * version that is gone.
+ */
+static bool
+is_unchanged(const TriggerData *data, AttrNumber column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(data->tg_relation), column - 1);
+	bool		old_null;
+	bool		new_null;
+	bool		isnull;
+	Datum		old;
+	Datum		new;
+
+	if (!TRIGGER_FIRED_BY_UPDATE(data->tg_event))
+		return false;
+	old = slot_getattr(data->tg_trigslot, column, &old_null);
+	new = slot_getattr(data->tg_newslot, column, &new_null);
+	if (old_null || new_null || !datum_image_eq(old, new, attribute->attbyval, attribute->attlen))
+		return new_null;
+	return !TransactionIdIsCurrentTransactionId(
+		DatumGetTransactionId(slot_getsysattr(data->tg_trigslot, MinTransactionIdAttributeNumber,
+											  &isnull)));
+}
+
+/* Refuse triggers that cannot check. */
+static TriggerData *
+check_protocol(FunctionCallInfo fcinfo)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("svc.check_reference_row() can only be called as a trigger")));
+	if (!TRIGGER_FIRED_AFTER(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
+		TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" of \"%s\" cannot call svc.check_reference_row()",
+						data->tg_trigger->tgname, RelationGetRelationName(data->tg_relation)),
+				 errhint("svc.create_reference makes the triggers that a reference needs.")));
+	return data;
+}
+
+/* Check the keys of a row. */
+static void
+check_row(const Check *check, const TriggerData *data)
+{
+	const Reference *reference = check->reference;
+	TupleTableSlot *row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newslot
+		: data->tg_trigslot;
+	bool		isnull;
+	Datum		value = slot_getattr(row, reference->column, &isnull);
+	LookupScope scope;
+	KeySet	   *keys;
+
+	if (isnull)
+		return;
+	lookup_begin(&scope, reference);
+	keys = key_set_make(reference);
+	key_set_add_column(keys, value, isnull);
+	lookup_end(&scope);
+	for (int i = 0; i < key_set_count(keys); i++)
+		check_key(check, data, row, keys, i);
+	if (!check_rejects(reference))
+		check_report(reference, keys);
+}
+
+/*
+ * svc.check_reference_row(): trigger function of a deferrable constraint
+ * trigger, AFTER INSERT OR UPDATE OF the column.
+ */
+Datum
+svc_check_reference_row(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = check_protocol(fcinfo);
+	const Check *check = check_of_trigger(data->tg_relation, data->tg_trigger);
+
+	if (check && check->reference->mode == REFERENCE_COMMIT &&
+		!is_unchanged(data, check->reference->column))
+		check_row(check, data);
+	return PointerGetDatum(NULL);
+}
