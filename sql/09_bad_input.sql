@@ -53,6 +53,10 @@ SELECT 'name[]'::regtype, l FROM unnest(ARRAY['NULL', '''{}''', '''{NULL}''', ''
 UNION ALL
 SELECT 'text[]'::regtype, unnest(ARRAY['NULL', '''{}''', '''{NULL}''', '''{""}''', '''{SELECT 1}''', '''{{a},{b}}''', 'array_fill(''''::text, ARRAY[10001])'])
 UNION ALL
+SELECT '"char"'::regtype, unnest(ARRAY['NULL', '''''', '''c''', '''x'''])
+UNION ALL
+SELECT 'anyarray'::regtype, unnest(ARRAY['NULL', 'ARRAY[1]', '''{}''::uuid[]', '''{NULL,a}''::text[]', 'ARRAY[[1,2],[3,4]]'])
+UNION ALL
 SELECT 'integer'::regtype, unnest(ARRAY['NULL', '0', '-1', '1', '2147483647'])
 UNION ALL
 SELECT 'jsonb'::regtype, unnest(ARRAY['NULL', '''[]''', '''{}''', '''{"": ""}''', '''{"001_x.sql": 1}''', '''{"001_x.sql": "SELECT 1"}''', '''"\u00e4"'''])
@@ -86,7 +90,7 @@ BEGIN
                                      WHEN 'text'::regtype THEN 'NULL' WHEN 'regclass'::regtype THEN '''regress_f.t'''
                                      WHEN 'regclass[]'::regtype THEN '''{regress_f.v}''' WHEN 'name[]'::regtype THEN 'NULL'
                                      WHEN 'text[]'::regtype THEN '''{SELECT 1}''' WHEN 'jsonb'::regtype THEN 'NULL' WHEN 'integer'::regtype THEN 'NULL'
-                                     WHEN 'boolean'::regtype THEN 'false' ELSE '''1 day''' END
+                                     WHEN 'boolean'::regtype THEN 'false' WHEN '"char"'::regtype THEN '''c''' WHEN 'anyarray'::regtype THEN 'ARRAY[1]' ELSE '''1 day''' END
                         FROM unnest(f.types) WITH ORDINALITY u (t, i) ORDER BY i);
         FOR i IN 0 .. cardinality(f.types) LOOP
             FOR v IN SELECT literal FROM value WHERE i > 0 AND type = f.types[i - 1] UNION ALL SELECT NULL WHERE i = 0 LOOP

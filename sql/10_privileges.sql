@@ -56,6 +56,10 @@ CREATE TABLE regress_q.r (t_id int);
 ALTER TABLE regress_q.r OWNER TO regress_q_owner;
 SELECT svc.create_reference('regress_q.r', 't_id', 'regress_p', 't');
 INSERT INTO svc.pending VALUES ('regress_p_owner', 'regress_r', 'store', '{}');
+INSERT INTO svc.journal_0 VALUES (1, '3', 'c', 'regress_p.t'::regclass, 'regress_r', now(), NULL);
+INSERT INTO svc.journal_1 SELECT * FROM svc.journal_0;
+INSERT INTO svc.journal_2 SELECT * FROM svc.journal_0;
+INSERT INTO svc.journal_cursor VALUES ('regress_c', 1, pg_current_snapshot(), NULL, 0, now());
 CREATE FUNCTION pg_temp.rows(tab regclass) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     n bigint;
@@ -107,6 +111,10 @@ DROP SCHEMA regress_api_import CASCADE;
 DROP FOREIGN DATA WRAPPER regress_wrapper CASCADE;
 SELECT svc.drop_link('regress_p', 'regress_q');
 DELETE FROM svc.pending;
+DELETE FROM svc.journal_0;
+DELETE FROM svc.journal_1;
+DELETE FROM svc.journal_2;
+DELETE FROM svc.journal_cursor;
 SELECT svc.release('regress_p.t');
 SELECT svc.drop_service('regress_q', drop_objects => true);
 SELECT svc.drop_service('regress_p', drop_objects => true);

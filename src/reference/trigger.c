@@ -266,7 +266,7 @@ check_ask(const Check *check, KeySet *set)
 	if (check->refusal)
 		mark_unknown(set);
 	else if (check->reference->is_foreign)
-		mark_unknown(set);
+		checker_ask(check->reference, set);
 	else
 		lookup_ask(check->reference, set);
 }
@@ -281,6 +281,7 @@ append_keys(JournalKind kind, const Reference *reference, KeySet *set, KeyState 
 
 	while ((keys = key_set_array(set, state, &from, LOOKUP_KEYS)) != NULL)
 	{
+		(void) journal_append(kind, reference->relation, NameStr(reference->name), keys);
 		for (; start < from; start++)
 			if (key_set_state(set, start) == state)
 				key_set_mark(set, start, KEY_WAIVED);

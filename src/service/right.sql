@@ -580,12 +580,12 @@ COMMENT ON FUNCTION svc.check_grants() IS
 CREATE VIEW svc.owner_objects (class_id, object_id, privilege, keyword, name) AS
 SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 'SELECT', 'TABLE', pg_catalog.format('svc.%I', c.relname)
   FROM pg_catalog.pg_class c
- WHERE c.relnamespace = 'svc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname <> 'pending'
+ WHERE c.oid IN (SELECT pg_catalog.unnest(e.extconfig) FROM pg_catalog.pg_extension e WHERE e.extname = 'svc_ownership')
 UNION ALL
 SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'EXECUTE', 'ROUTINE', p.oid::pg_catalog.regprocedure::text
   FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = 'svc'::pg_catalog.regnamespace
-   AND p.proname NOT IN ('create_service', 'repair_settings')
+   AND p.proname NOT IN ('create_service', 'repair_settings', 'journal_append', 'journal_entries')
    AND p.prorettype NOT IN ('pg_catalog.trigger'::pg_catalog.regtype, 'pg_catalog.event_trigger'::pg_catalog.regtype)
    AND NOT pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE');
 COMMENT ON VIEW svc.owner_objects IS 'What of the extension is granted to services'' owner roles.';

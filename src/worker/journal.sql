@@ -93,7 +93,7 @@ CREATE FUNCTION svc.journal_entries(max_keys int = 10, OUT number bigint, OUT xi
     RETURNS SETOF record
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_journal_entries';
 COMMENT ON FUNCTION svc.journal_entries(int) IS
-'Superusers only: entries of the journal that were not consumed yet. number: entries of one row are in this order. bytes: of all keys; NULL keys and 0 bytes: the journal was full, and everything will be swept. max_keys: how many keys of each entry are shown (default 10).
+'Superusers only: entries of the journal that were not consumed yet. number: entries of one row are in this order. bytes: of all keys; Without bytes and keys: the journal was full, and everything will be swept. max_keys: how many keys of each entry are shown (default 10).
 Errors: 42501 not a superuser; 22004, 22023 max_keys is NULL or negative.';
 
 CREATE FUNCTION svc.journal_backlog(OUT kind "char", OUT relation regclass, OUT subject name,

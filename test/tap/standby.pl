@@ -47,7 +47,7 @@ $standby->start;
 # Every function but those of triggers and types, with a call of it: NULL for each argument.  What
 # cannot be written is refused before arguments are looked at.
 my %reads = map { $_ => 1 } qw(check_connections check_contracts check_grants connection_info current_service
-  export_contract how_owned migrations owner_of owners_of_query plan_migrations read_migration status validate_migrations version);
+  export_contract how_owned journal_backlog journal_entries migrations owner_of owners_of_query plan_migrations read_migration status validate_migrations version);
 my @calls = lines($primary, $db, <<'SQL');
 SELECT p.proname || ' ' || format('%s svc.%I(%s)', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, p.proname,
            (SELECT string_agg(format('%sNULL::%s', CASE WHEN a.n = p.pronargs AND p.provariadic <> 0 THEN 'VARIADIC ' END,
@@ -75,7 +75,8 @@ my @read_calls = (
 	"SELECT * FROM svc.check_contracts()", "SELECT service, server, ok FROM svc.check_connections()",
 	"SELECT service, database, login, level FROM svc.connection_info('people')", "SELECT svc.export_contract('people')", "SELECT sql FROM svc.version()",
 	"SELECT version, state FROM svc.migrations('people')", "SELECT * FROM svc.validate_migrations('people')",
-	"SELECT number, statement FROM svc.plan_migrations('people')",
+	"SELECT number, statement FROM svc.plan_migrations('people')", "SELECT * FROM svc.journal_entries()",
+	"SELECT * FROM svc.journal_backlog()",
 	"SELECT number, statement FROM svc.read_migration('1_a.sql', 'SELECT 1; SELECT 2')",
 	"SELECT item, state FROM svc.status() WHERE item <> 'server'", "SET ROLE people_owner \\; SELECT svc.current_service()");
 my %tried = map { /svc\.(\w+)\(/ ? ($1 => 1) : () } @read_calls;
@@ -98,7 +99,7 @@ rows($standby, $db, "SELECT state FROM svc.status() WHERE item = 'server'", 'war
 
 # and refuses to change, as does a transaction that is read only
 refused($standby, $db, [ map { [ $_, '25006' ] } @writing ], 'a standby refuses every function that writes');
-refused($standby, $db, [ map { [ $_, '25006' ] } grep { !/create_service|repair_settings/ } @writing ],
+refused($standby, $db, [ map { [ $_, '25006' ] } grep { !/create_service|repair_settings|journal_append/ } @writing ],
 	'also to the owner of a service', user => 'people_user');
 refused($primary, $db, [ map { [ "SET TRANSACTION READ ONLY \\; $_", '25006' ] } @writing ],
 	'a read-only transaction refuses every function that writes');

@@ -17,22 +17,31 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-our @EXPORT = qw(start_command tool put_files add_files files_of new_copy new_database url command start_flyway flyway
+our @EXPORT = qw(start_command tool find_tool put_files add_files files_of new_copy new_database url command start_flyway flyway
   flyway_command flyway_line golang_migrate golang_migrate_command goose goose_provider goose_provider_command
   goose_statements drizzle ours our_psql our_script adopt our_states same_list);
 
 my $root = "$FindBin::RealBin/../..";
 my $password = 'correct horse';
 
-# The directory of a tool; where this machine has none the test file ends here
-sub tool
+# The directory of a tool, or undef, and why there is none
+sub find_tool
 {
 	my ($name) = @_;
 	my $said = `$root/scripts/tools --where $name`;
 
 	chomp $said;
-	skip_all_tests($name, $said) if $?;
-	return $said;
+	return $? ? (undef, $said) : ($said);
+}
+
+# The directory of a tool; where this machine has none the test file ends here
+sub tool
+{
+	my ($name) = @_;
+	my ($dir, $reason) = find_tool($name);
+
+	skip_all_tests($name, $reason) unless defined $dir;
+	return $dir;
 }
 
 # ---- files ----
