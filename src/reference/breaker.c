@@ -34,6 +34,9 @@
 /* Whoever tries, and says nothing for so long, has ended: another one tries */
 #define TRIAL 60000
 
+/* After so long without a question its place may be another server's */
+#define ABANDONED 600000
+
 typedef enum BreakerState
 {
 	BREAKER_CLOSED,
@@ -109,6 +112,13 @@ find(Oid server)
 	return NULL;
 }
 
+/* Did nobody ask for long?  The server, or the database, may be gone. */
+static bool
+is_abandoned(const Breaker *breaker)
+{
+	return TimestampDifferenceExceeds(breaker->until, GetCurrentTimestamp(), ABANDONED);
+}
+
 /* A new one, or NULL where there is no room. */
 static Breaker *
 add(Oid server)
@@ -116,12 +126,15 @@ add(Oid server)
 	Breaker    *breaker = NULL;
 
 	for (int i = 0; i < shared->n && !breaker; i++)
-		if (!OidIsValid(shared->breakers[i].database))
+		if (!OidIsValid(shared->breakers[i].database) || is_abandoned(&shared->breakers[i]))
 			breaker = &shared->breakers[i];
 	if (!breaker && shared->n < BREAKERS)
 		breaker = &shared->breakers[shared->n++];
 	if (breaker)
-		*breaker = (Breaker) {.database = MyDatabaseId, .server = server, .state = BREAKER_CLOSED};
+		*breaker = (Breaker) {
+			.database = MyDatabaseId, .server = server, .state = BREAKER_CLOSED,
+			.until = GetCurrentTimestamp()
+		};
 	return breaker;
 }
 

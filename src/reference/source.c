@@ -26,9 +26,6 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-/* Views upon views upon views: more than that is a loop */
-#define MAX_DEPTH 32
-
 /* With more relations than this in one session's maps they start afresh */
 #define MAX_ENTRIES 10000
 
@@ -54,7 +51,7 @@ typedef struct Walk
 {
 	Source		source;
 	bool		several;		/* servers */
-	int			depth;
+	List	   *seen;			/* relations; a view's query names the view itself, too */
 } Walk;
 
 static void walk_relation(Oid relid, Walk *walk);
@@ -206,16 +203,16 @@ walk_relation(Oid relid, Walk *walk)
 {
 	Relation	rel;
 
-	if (walk->depth == MAX_DEPTH || (rel = try_relation_open(relid, AccessShareLock)) == NULL)
+	if (list_member_oid(walk->seen, relid) ||
+		(rel = try_relation_open(relid, AccessShareLock)) == NULL)
 		return;
-	walk->depth++;
+	walk->seen = lappend_oid(walk->seen, relid);
 	(void) hash_search(relations_seen, &relid, HASH_ENTER, NULL);
 	mix_cached(walk, SearchSysCache1(RELOID, ObjectIdGetDatum(relid)));
 	if (rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
 		walk_foreign_table(rel, walk);
 	else if (rel->rd_rel->relkind == RELKIND_VIEW)
 		walk_view(rel, walk);
-	walk->depth--;
 	relation_close(rel, AccessShareLock);
 }
 
@@ -223,7 +220,7 @@ walk_relation(Oid relid, Walk *walk)
 Source
 source_of(Oid contract)
 {
-	Walk		walk = {{InvalidOid, 0}, false, 0};
+	Walk		walk = {0};
 	SourceEntry *entry;
 	uint64		before;
 	bool		found;
@@ -234,8 +231,9 @@ source_of(Oid contract)
 		return entry->source;
 	before = invalidations;
 	walk_relation(contract, &walk);
-	if (walk.several)
-		walk.source.server = InvalidOid;
+	list_free(walk.seen);
+	if (walk.several || !OidIsValid(walk.source.server))
+		walk.source.server = contract;
 	if (before != invalidations)
 		return walk.source;
 	entry = hash_search(sources, &contract, HASH_ENTER, &found);

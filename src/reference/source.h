@@ -7,7 +7,7 @@
 /* Of a contract, as the catalog has it now */
 typedef struct Source
 {
-	Oid			server;			/* foreign server below it, or InvalidOid: none, or several */
+	Oid			server;			/* foreign server below it; the contract itself if there are several, or none */
 	uint64		version;		/* changes with whatever decides which rows there are */
 } Source;
 
