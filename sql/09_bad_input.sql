@@ -55,7 +55,7 @@ SELECT 'text[]'::regtype, unnest(ARRAY['NULL', '''{}''', '''{NULL}''', '''{""}''
 UNION ALL
 SELECT '"char"'::regtype, unnest(ARRAY['NULL', '''''', '''c''', '''x'''])
 UNION ALL
-SELECT 'anyarray'::regtype, unnest(ARRAY['NULL', 'ARRAY[1]', '''{}''::uuid[]', '''{NULL,a}''::text[]', 'ARRAY[[1,2],[3,4]]'])
+SELECT 'anyarray'::regtype, unnest(ARRAY['NULL', 'ARRAY[1]', '''{}''::uuid[]', '''{NULL,a}''::text[]', 'ARRAY[[1,2],[3,4]]', 'array_fill(1, ARRAY[100001])'])
 UNION ALL
 SELECT 'integer'::regtype, unnest(ARRAY['NULL', '0', '-1', '1', '2147483647'])
 UNION ALL
@@ -64,6 +64,8 @@ UNION ALL
 SELECT t::regtype, l FROM unnest(ARRAY['cstring', 'svc.private_text']) t, unnest(ARRAY['NULL', '''''', '''no_such''', 'E''\nx''', 'E''\\''', 'E''regress_f\nx''', 'E''no_such\n''']) l
 UNION ALL
 SELECT 'boolean'::regtype, unnest(ARRAY['NULL', 'true', 'false'])
+UNION ALL
+SELECT 'timestamptz'::regtype, unnest(ARRAY['NULL', '''-infinity''', '''infinity''', '''2000-01-01'''])
 UNION ALL
 SELECT 'interval'::regtype, unnest(ARRAY['NULL', '''0''', '''-1 day''', '''178000000 years''', '''1 month -31 days''']);
 
@@ -90,7 +92,7 @@ BEGIN
                                      WHEN 'text'::regtype THEN 'NULL' WHEN 'regclass'::regtype THEN '''regress_f.t'''
                                      WHEN 'regclass[]'::regtype THEN '''{regress_f.v}''' WHEN 'name[]'::regtype THEN 'NULL'
                                      WHEN 'text[]'::regtype THEN '''{SELECT 1}''' WHEN 'jsonb'::regtype THEN 'NULL' WHEN 'integer'::regtype THEN 'NULL'
-                                     WHEN 'boolean'::regtype THEN 'false' WHEN '"char"'::regtype THEN '''c''' WHEN 'anyarray'::regtype THEN 'ARRAY[1]' ELSE '''1 day''' END
+                                     WHEN 'boolean'::regtype THEN 'false' WHEN 'timestamptz'::regtype THEN '''infinity''' WHEN '"char"'::regtype THEN '''c''' WHEN 'anyarray'::regtype THEN 'ARRAY[1]' ELSE '''1 day''' END
                         FROM unnest(f.types) WITH ORDINALITY u (t, i) ORDER BY i);
         FOR i IN 0 .. cardinality(f.types) LOOP
             FOR v IN SELECT literal FROM value WHERE i > 0 AND type = f.types[i - 1] UNION ALL SELECT NULL WHERE i = 0 LOOP

@@ -54,7 +54,9 @@ INSERT INTO svc.migration_history (service, attempt, action, outcome, kind, vers
 VALUES ('regress_p', 1, 'apply', 'success', 'versioned', '001', 'x', '001_x.sql', 'regress_p_owner');
 CREATE TABLE regress_q.r (t_id int);
 ALTER TABLE regress_q.r OWNER TO regress_q_owner;
+INSERT INTO regress_q.r VALUES (7);
 SELECT svc.create_reference('regress_q.r', 't_id', 'regress_p', 't');
+CALL svc.check_references('r_t_id_ref');
 INSERT INTO svc.pending VALUES ('regress_p_owner', 'regress_r', 'store', '{}');
 INSERT INTO svc.journal_0 VALUES (1, '3', 'c', 'regress_p.t'::regclass, 'regress_r', now(), NULL);
 INSERT INTO svc.journal_1 SELECT * FROM svc.journal_0;
@@ -67,7 +69,7 @@ BEGIN
     EXECUTE format('SELECT count(*) FROM %s', tab) INTO n;
     RETURN n;
 END $$;
-SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'r' AND pg_temp.rows(c.oid) = 0;
+SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition AND pg_temp.rows(c.oid) = 0;
 
 -- tables: read, insert, update, delete, truncate
 SELECT c.relname AS table,
@@ -77,8 +79,16 @@ SELECT c.relname AS table,
        pg_temp.may(format('DELETE FROM svc.%I', c.relname)) AS delete,
        pg_temp.may(format('TRUNCATE svc.%I CASCADE', c.relname)) AS truncate
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = 1
- WHERE c.relnamespace IN ('svc'::regnamespace, 'svc_triggers'::regnamespace) AND c.relkind = 'r'
+ WHERE c.relnamespace IN ('svc'::regnamespace, 'svc_triggers'::regnamespace) AND c.relkind IN ('r', 'p')
+   -- partitions of the log have the rights that it has, and names by the day
+   AND NOT c.relispartition
  ORDER BY c.relname COLLATE "C";
+SELECT DISTINCT pg_temp.may(format('SELECT * FROM svc.%I', c.relname)) AS read,
+       pg_temp.may(format('INSERT INTO svc.%I SELECT (NULL::svc.%I).*', c.relname, c.relname)) AS insert,
+       pg_temp.may(format('DELETE FROM svc.%I', c.relname)) AS delete,
+       pg_temp.may(format('TRUNCATE svc.%I', c.relname)) AS truncate
+  FROM pg_class c
+ WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'r' AND c.relispartition;
 
 -- views: read (01_install sees to it that nothing can be written through them)
 SELECT c.relname AS view, pg_temp.may(format('SELECT * FROM svc.%I', c.relname)) AS read

@@ -8,7 +8,9 @@ CREATE EVENT TRIGGER svc_ownership_ddl ON ddl_command_end
                  'ALTER FOREIGN TABLE', 'ALTER INDEX', 'ALTER SCHEMA',
                  -- names that filters of counters use
                  'ALTER TYPE', 'ALTER DOMAIN', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER OPERATOR',
-                 'ALTER COLLATION', 'ALTER EXTENSION')
+                 'ALTER COLLATION', 'ALTER EXTENSION',
+                 -- by which references are known
+                 'ALTER TRIGGER')
     EXECUTE FUNCTION svc.on_ddl();
 
 CREATE EVENT TRIGGER svc_ownership_drop ON sql_drop

@@ -18,9 +18,15 @@ typedef struct Declaration
 	bool		is_foreign;
 } Declaration;
 
-extern void DeclareInit(void);
-extern Relation declare_open_own_table(FunctionCallInfo fcinfo, int i, const char *what);
+
+/* declare_check.c */
 extern void declare_check(Declaration *d);
+extern void declare_check_mode(const Declaration *d);
+extern void declare_check_on_delete(const Declaration *d);
+extern void declare_check_validator(Declaration *d);
+extern Relation declare_open_own_table(FunctionCallInfo fcinfo, int i, const char *what);
+
+/* declare.c again */
 extern char *declare_free_name(Relation rel, const char *column);
 extern void declare_lock_names(void);
 extern void declare_make(Declaration *d);

@@ -13,9 +13,9 @@
 #include "executor/spi.h"
 #include "reference/check.h"
 #include "reference/checker.h"
-#include "reference/declare.h"
 #include "reference/reference.h"
 #include "reference/reference_follow.h"
+#include "reference/reference_guard.h"
 #include "reference/reference_row.h"
 #include "reference/sweep.h"
 #include "reference/violation.h"
@@ -209,7 +209,7 @@ reference_noted_error(const char *name, const char *message)
 void
 ReferenceInit(void)
 {
-	DeclareInit();
+	ReferenceGuardInit();
 	CheckInit();
 	ReferenceFollowInit();
 	CheckerInit();

@@ -62,6 +62,17 @@ CREATE FUNCTION svc.check_reference_row() RETURNS trigger
 COMMENT ON FUNCTION svc.check_reference_row() IS
 'Trigger function of references of mode commit: a deferrable constraint trigger, AFTER INSERT OR UPDATE OF the column, FOR EACH ROW; svc.create_reference makes it. Arguments and errors: as of svc.check_reference.';
 
+-- References follow services: one with another name, and one that goes
+
+CREATE FUNCTION svc.reference_follows_service() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'svc_reference_follows_service';
+COMMENT ON FUNCTION svc.reference_follows_service() IS
+'Trigger on svc.service: writes a service''s new name into references to it, and ends the references of the tables of a service that goes.';
+CREATE TRIGGER references_follow AFTER UPDATE OF service ON svc.service
+    FOR EACH ROW WHEN (OLD.service <> NEW.service) EXECUTE FUNCTION svc.reference_follows_service();
+CREATE TRIGGER references_go BEFORE DELETE ON svc.service
+    FOR EACH ROW EXECUTE FUNCTION svc.reference_follows_service();
+
 -- Declaring
 
 CREATE FUNCTION svc.create_reference(relation regclass, column_name name, service name, entity name,
@@ -72,6 +83,14 @@ CREATE FUNCTION svc.create_reference(relation regclass, column_name name, servic
 COMMENT ON FUNCTION svc.create_reference(regclass, name, name, name, text, text, text, text, interval, name, text) IS
 'Declares that a column holds keys of another service''s entity, and has them checked from now on; returns the reference''s name. relation: a table of a service, with all its partitions and children. column_name: of the type of the key, or an array of it. service, entity: the contract <service>_api.<entity>, which the referencing service must be granted. mode: statement (at the end of each statement), commit (at the end of the transaction), async (by a worker), observe (checked and reported, never rejected), off; NULL or default: statement while the contract is in this database, async while it is elsewhere. on_missing: reject, or report (accept, and record a violation). on_unavailable: when keys cannot be looked up: accept (NULL; the worker checks later) or reject. on_delete: when the key is deleted: report, set_null, delete, keep. cache_ttl: how long a key of a foreign contract is valid once found (60 s; at most a day). name: <table>_<column>_ref by default. validator: a function f(key[]) RETURNS SETOF key that returns the missing ones, asked in place of the contract. Rows that are there already are not checked: CALL svc.validate_reference.
 Errors: 42501 not the owner of the table with all its parts, or of its service, or the service may not read the contract; 42703 no such column; 42704 no such service or entity; 42710 the name is taken, or the column refers there already; 42622 the name is too long; 42804 types do not fit; 42883 the key''s type has no equality, or no such validator; 42P13 the validator has another signature; 0A000 a composite key, a virtual column, or an action on arrays; 22023 no such mode or policy, set_null for a column that is not null, or the table is the service''s own; 42809, 42P16 not an ordinary table, or a part of another; 55000 the table belongs to no service, its owner role is a superuser, the contract has no key, or the mode needs shared_preload_libraries.';
+
+CREATE FUNCTION svc.alter_reference(name name, mode text = NULL, on_missing text = NULL, on_unavailable text = NULL,
+        on_delete text = NULL, cache_ttl interval = NULL, validator text = NULL, new_name name = NULL)
+    RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_alter_reference';
+COMMENT ON FUNCTION svc.alter_reference(name, text, text, text, text, interval, text, name) IS
+'Changes a reference: what is NULL stays as it is; the other arguments are those of svc.create_reference. validator: empty to ask the contract again. new_name: at most 55 bytes. Rows that were written while mode was off are not checked: the reference needs a sweep.
+Errors: 42704 there is no such reference; 42501 not the owner of its table and of its service; 22023, 0A000, 42883, 42P13, 55000 as of svc.create_reference; 42710 the new name is taken; 42622 it is too long.';
 
 CREATE FUNCTION svc.drop_reference(name name, if_exists boolean = false) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_drop_reference';
@@ -135,11 +154,8 @@ WITH RECURSIVE part (reference, relation) AS (
 SELECT r.reference, p.relation::pg_catalog.regclass, k.name,
        CASE WHEN g.oid IS NULL THEN 'missing'
             WHEN g.tgenabled NOT IN ('O', 'A') THEN 'disabled'
-            WHEN g.tgargs <> (
-                 SELECT pg_catalog.string_agg(pg_catalog.convert_to(a.value, pg_catalog.getdatabaseencoding()) || '\x00'::pg_catalog.bytea, ''::pg_catalog.bytea ORDER BY a.number)
-                   FROM pg_catalog.unnest(ARRAY[r.service::pg_catalog.text, r.column_name, pg_catalog.format('%I.%I', r.service || '_api', r.entity),
-                                              coalesce(c.key, ''), r.mode, r.reference, coalesce(r.validator, '')])
-                        WITH ORDINALITY a (value, number)) THEN 'changed'
+            WHEN a.written[1:3] || a.written[5:7] <> a.expected[1:3] || a.expected[5:7]
+              OR a.written[4] <> ALL (ARRAY[a.expected[4], '']) THEN 'changed'
             ELSE 'enabled' END
   FROM svc.reference r
   JOIN part p ON p.reference = r.reference
@@ -150,6 +166,13 @@ SELECT r.reference, p.relation::pg_catalog.regclass, k.name,
   LEFT JOIN pg_catalog.pg_trigger g ON g.tgrelid = p.relation AND g.tgname = k.name
    AND g.tgfoid = (SELECT f.oid FROM pg_catalog.pg_proc f
                     WHERE f.proname = k.function AND f.pronamespace = (SELECT s.oid FROM pg_catalog.pg_namespace s WHERE s.nspname = 'svc'))
+ CROSS JOIN LATERAL (
+       -- arguments have a zero byte behind them; the key is looked for again where it is not there
+       SELECT pg_catalog.string_to_array(pg_catalog.encode(g.tgargs, 'escape'), '\000'),
+              (SELECT pg_catalog.array_agg(pg_catalog.encode(pg_catalog.convert_to(v.value, pg_catalog.getdatabaseencoding()), 'escape') ORDER BY v.number)
+                 FROM pg_catalog.unnest(ARRAY[r.service::pg_catalog.text, r.column_name, pg_catalog.format('%I.%I', r.service || '_api', r.entity),
+                                            c.key, r.mode, r.reference, coalesce(r.validator, '')])
+                      WITH ORDINALITY v (value, number))) a (written, expected)
  WHERE k.name IS NOT NULL;
 COMMENT ON VIEW svc.reference_trigger IS 'The triggers that references should have on each of their relations; state: enabled, disabled, missing, changed.';
 
@@ -157,12 +180,16 @@ CREATE VIEW svc.reference_status WITH (security_barrier) AS
 SELECT r.reference,
        (SELECT g.state FROM svc.reference_trigger g WHERE g.reference = r.reference
          ORDER BY pg_catalog.array_position(ARRAY['missing', 'disabled', 'changed', 'enabled'], g.state) LIMIT 1) AS trigger,
-       NULL::bigint AS pending, NULL::timestamptz AS oldest_pending, NULL::bigint AS journal_bytes,
+       coalesce(j.entries, 0) AS pending, j.oldest AS oldest_pending, coalesce(j.bytes, 0) AS journal_bytes,
        coalesce(x.needs_sweep, true) AS needs_sweep, NULL::bigint AS tombstones, x.last_error,
        x.last_error_at, x.swept_at, x.validated_at
   FROM svc.reference r
   JOIN pg_catalog.pg_class t ON t.oid = r.relation
   LEFT JOIN svc.reference_state x ON x.reference = r.reference
+  LEFT JOIN (SELECT p.relation, p.subject, pg_catalog.sum(p.entries)::bigint, pg_catalog.sum(p.bytes)::bigint, pg_catalog.min(p.oldest)
+               FROM svc.journal_pending p WHERE p.kind IN ('c', 'r')
+              GROUP BY 1, 2) j (relation, subject, entries, bytes, oldest)
+       ON j.relation = r.relation AND j.subject = r.reference
   LEFT JOIN svc.service o ON o.service = svc.owner_of(r.relation)
   LEFT JOIN svc.service s ON s.service = r.service
  WHERE pg_catalog.pg_has_role(t.relowner, 'MEMBER')
@@ -173,4 +200,5 @@ COMMENT ON VIEW svc.reference_status IS
 
 GRANT SELECT ON svc.references_declared, svc.reference_status TO PUBLIC;
 
-REVOKE EXECUTE ON FUNCTION svc.create_reference, svc.drop_reference FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION svc.reference_follows_service FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION svc.create_reference, svc.alter_reference, svc.drop_reference FROM PUBLIC;

@@ -10,6 +10,7 @@
 
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "core/relation.h"
@@ -82,14 +83,24 @@ reference_row(SqlScope *scope, const char *name)
 	return rows == NIL ? NULL : linitial(rows);
 }
 
+/* Refuse a name that another reference has. */
+void
+reference_raise_taken(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("reference \"%s\" already exists", name),
+			 errhint("Give it another name; names of references are unique in a database.")));
+}
+
 /* Write a new row.  Inside a scope of the extension's owner. */
 void
 reference_insert(const ReferenceRow *row)
 {
 	if (svc_sql("INSERT INTO svc.reference (reference, relation, column_name, service, entity, mode,"
 				"                           on_missing, on_unavailable, on_delete, cache_ttl,"
-				"                           validator, validated)"
-				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+				"                           validator, validated, confirmed)"
+				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 				" ON CONFLICT DO NOTHING RETURNING 1",
 				sql_name(row->name), sql_regclass(row->relation), sql_name(row->column),
 				sql_name(row->service), sql_name(row->entity),
@@ -98,11 +109,8 @@ reference_insert(const ReferenceRow *row)
 				sql_text(reference_on_unavailable_name(row->on_unavailable)),
 				sql_text(reference_on_delete_name(row->on_delete)),
 				interval_arg(row->cache_ttl), sql_text(row->validator),
-				sql_bool(row->validated)) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("reference \"%s\" already exists", row->name),
-				 errhint("Give it another name: name => ...; names of references are unique in a database.")));
+				sql_bool(row->validated), sql_bool(row->confirmed)) == 0)
+		reference_raise_taken(row->name);
 }
 
 /* Write a row anew, which may have another name.  Inside a scope of the extension's owner. */
@@ -112,28 +120,27 @@ reference_update(const char *name, const ReferenceRow *row)
 	svc_sql("UPDATE svc.reference"
 			"   SET reference = $2, column_name = $3, service = $4, entity = $5, mode = $6,"
 			"       on_missing = $7, on_unavailable = $8, on_delete = $9, cache_ttl = $10,"
-			"       validator = $11, validated = $12"
+			"       validator = $11, validated = $12, confirmed = $13"
 			" WHERE reference = $1",
 			sql_name(name), sql_name(row->name), sql_name(row->column), sql_name(row->service),
 			sql_name(row->entity), sql_text(reference_mode_name(row->mode)),
 			sql_text(reference_on_missing_name(row->on_missing)),
 			sql_text(reference_on_unavailable_name(row->on_unavailable)),
 			sql_text(reference_on_delete_name(row->on_delete)),
-			interval_arg(row->cache_ttl), sql_text(row->validator), sql_bool(row->validated));
+			interval_arg(row->cache_ttl), sql_text(row->validator), sql_bool(row->validated),
+			sql_bool(row->confirmed));
 }
 
 /* What the triggers of a reference say. */
 ReferenceNames
 reference_row_names(const ReferenceRow *row)
 {
-	char	   *contract = reference_contract_name(row->service, row->entity);
-	Oid			relation = reference_relation_of_name(contract, NULL, NULL);
-	char	   *key = OidIsValid(relation) ? reference_key_of(relation) : NULL;
+	char	   *key = reference_key_named(row->service, row->entity);
 
 	return (ReferenceNames) {
 		.service = row->service,
 		.column = row->column,
-		.contract = contract,
+		.contract = reference_contract_name(row->service, row->entity),
 		.key = key ? key : "",
 		.mode = unconstify(char *, reference_mode_name(row->mode)),
 		.reference = row->name,
@@ -236,34 +243,46 @@ make_row_trigger(Oid relation, List *family, const ReferenceRow *row, List *args
 				   svc_quote_relation(relation), svc_quote_trigger_arguments(args));
 }
 
+/* Make the triggers of a reference on one of its relations. */
+static void
+make_triggers(const ReferenceRow *row, Oid relation, List *family, List *args)
+{
+	if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE)
+	{
+		ereport(WARNING,
+				(errmsg("rows of foreign table %s are not checked", svc_quote_relation(relation)),
+				 errdetail("It is a part of %s, and reference \"%s\" sees its rows in sweeps only.",
+						   svc_quote_relation(row->relation), row->name)));
+		return;
+	}
+	for (int i = 0; i < lengthof(statement_triggers); i++)
+		make_statement_trigger(relation, row->name, &statement_triggers[i], args);
+	make_row_trigger(relation, family, row, args);
+}
+
 /*
- * Make the triggers of a reference on its relation and all of its parts, as
- * its row says; those that are there keep their state, since somebody may have
- * disabled them.  Inside a scope of the extension's owner.
+ * Make the triggers of a reference as its row says, on its relation or on a part
+ * of it, with what is below; those that are there keep their state, since
+ * somebody may have disabled them.  Inside a scope of the extension's owner.
  */
 void
-reference_make_triggers(const ReferenceRow *row)
+reference_make_part_triggers(const ReferenceRow *row, Oid part)
 {
-	List	   *family = svc_lock_family(row->relation, ShareRowExclusiveLock);
+	List	   *locked = svc_lock_family(part, ShareRowExclusiveLock);
+	List	   *family = find_all_inheritors(row->relation, NoLock, NULL);
 	List	   *args = trigger_arguments(row);
 	ListCell   *cell;
 
-	foreach(cell, family)
-	{
-		Oid			relation = lfirst_oid(cell);
+	foreach(cell, locked)
+		make_triggers(row, lfirst_oid(cell), family, args);
+}
 
-		if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE)
-		{
-			ereport(WARNING,
-					(errmsg("rows of foreign table %s are not checked", svc_quote_relation(relation)),
-					 errdetail("It is a part of %s, and reference \"%s\" sees its rows in sweeps only.",
-							   svc_quote_relation(row->relation), row->name)));
-			continue;
-		}
-		for (int i = 0; i < lengthof(statement_triggers); i++)
-			make_statement_trigger(relation, row->name, &statement_triggers[i], args);
-		make_row_trigger(relation, family, row, args);
-	}
+/* The same for all of them. */
+void
+reference_make_triggers(const ReferenceRow *row)
+{
+	if (get_rel_name(row->relation))
+		reference_make_part_triggers(row, row->relation);
 }
 
 /* Drop the triggers of a reference on a relation and all of its parts. */

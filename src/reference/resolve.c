@@ -104,6 +104,22 @@ reference_key_of(Oid contract)
 	return primary_key_column(contract);
 }
 
+/*
+ * The same of an entity that may not be there now, or not under this name yet:
+ * NULL if nothing is known of it.
+ */
+char *
+reference_key_named(const char *service, const char *entity)
+{
+	ContractEntry entry;
+	Oid			contract;
+
+	if (contract_entry_named(service, entity, &entry))
+		return entry.key;
+	contract = reference_relation_of_name(reference_contract_name(service, entity), NULL, NULL);
+	return OidIsValid(contract) ? reference_key_of(contract) : NULL;
+}
+
 /* Where a search for foreign tables is: in a view, so many views deep */
 typedef struct ForeignSearch
 {
@@ -296,9 +312,13 @@ reference_trusts_contract(Oid contract, const char *service, Oid run_as)
 		 object_ownercheck(DatabaseRelationId, MyDatabaseId, owner));
 }
 
-/* Refuse to look anything up with a superuser's rights, or for somebody who has no right to it. */
+/*
+ * Refuse to look anything up with a superuser's rights, or for somebody who has
+ * no right to it: who could make the trigger, or restore its row, but not
+ * declare the reference.
+ */
 static void
-check_run_as(Oid part, const ReferenceNames *names, const Reference *reference)
+check_run_as(Oid part, const ReferenceNames *names, const Reference *reference, bool confirmed)
 {
 	if (superuser_arg(reference->run_as))
 		ereport(ERROR,
@@ -308,7 +328,7 @@ check_run_as(Oid part, const ReferenceNames *names, const Reference *reference)
 				 errdetail("Its keys would be looked up as \"%s\", who is a superuser.",
 						   svc_role_name(reference->run_as)),
 				 errhint("Let the relation belong to a service: svc.create_service, svc.assign.")));
-	if (!reference->declared &&
+	if (!confirmed &&
 		!svc_acts_for_role(svc_relation_owner(reference->relation), reference->run_as))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -361,8 +381,11 @@ milliseconds(const Interval *interval)
 		(interval->day + (int64) interval->month * DAYS_PER_MONTH) * SECS_PER_DAY * 1000;
 }
 
-/* Take over what a row of svc.reference says, if it declares what the names say. */
-static void
+/*
+ * Take over what a row of svc.reference says, if it declares what the names say.
+ * Returns whether that was somebody who may.
+ */
+static bool
 use_row(Reference *reference, const ReferenceNames *names, HeapTuple row, TupleDesc desc)
 {
 	bool		isnull;
@@ -374,18 +397,22 @@ use_row(Reference *reference, const ReferenceNames *names, HeapTuple row, TupleD
 		strcmp(reference_contract_name(row_name(row, desc, COL_SERVICE),
 									   row_name(row, desc, COL_ENTITY)), names->contract) != 0 ||
 		!same_text(row_text(row, desc, COL_VALIDATOR), names->validator))
-		return;
+		return false;
 	reference->relation = relation;
-	reference->declared = DatumGetBool(heap_getattr(row, COL_CONFIRMED, desc, &isnull));
+	reference->declared = true;
 	reference->on_missing = reference_on_missing_of(row_text(row, desc, COL_ON_MISSING));
 	reference->on_unavailable = reference_on_unavailable_of(row_text(row, desc, COL_ON_UNAVAILABLE));
 	reference->on_delete = reference_on_delete_of(row_text(row, desc, COL_ON_DELETE));
 	reference->cache_ttl = milliseconds(DatumGetIntervalP(heap_getattr(row, COL_CACHE_TTL, desc,
 																	   &isnull)));
+	return DatumGetBool(heap_getattr(row, COL_CONFIRMED, desc, &isnull));
 }
 
-/* What is declared besides the names; the defaults for what nobody declared. */
-static void
+/*
+ * What is declared besides the names; the defaults for what nobody declared.
+ * Returns whether somebody declared it who may.
+ */
+static bool
 resolve_declaration(Reference *reference, const ReferenceNames *names)
 {
 	Oid			catalog = svc_catalog_relation("reference");
@@ -393,19 +420,36 @@ resolve_declaration(Reference *reference, const ReferenceNames *names)
 	SysScanDesc scan;
 	ScanKeyData key;
 	HeapTuple	row;
+	bool		confirmed = false;
 
 	reference->relation = reference->part;
 	reference->cache_ttl = REFERENCE_CACHE_TTL;
 	if (!OidIsValid(catalog))
-		return;
+		return false;
 	rel = table_open(catalog, AccessShareLock);
 	ScanKeyInit(&key, COL_REFERENCE, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&reference->name));
 	scan = systable_beginscan(rel, svc_catalog_relation("reference_pkey"), true, NULL, 1, &key);
 	row = systable_getnext(scan);
 	if (HeapTupleIsValid(row))
-		use_row(reference, names, row, RelationGetDescr(rel));
+		confirmed = use_row(reference, names, row, RelationGetDescr(rel));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	return confirmed;
+}
+
+/*
+ * The key column of a contract: the one that was named, or, in a contract that
+ * came in place of another, the one that this has.
+ */
+static AttrNumber
+resolve_key(Reference *reference, Oid contract, const char *name)
+{
+	const char *key = get_attnum(contract, name) > 0 ? name : reference_key_of(contract);
+
+	if (!key)
+		return InvalidAttrNumber;
+	namestrcpy(&reference->key, key);
+	return get_attnum(contract, key);
 }
 
 /* The contract and how its keys are compared; left out where it cannot be used. */
@@ -414,7 +458,7 @@ resolve_contract(Reference *reference, const ReferenceNames *names)
 {
 	char	   *entity = NULL;
 	Oid			contract = reference_relation_of_name(names->contract, NULL, &entity);
-	AttrNumber	key = OidIsValid(contract) ? get_attnum(contract, names->key) : 0;
+	AttrNumber	key;
 	ContractEntry entry;
 	Oid			type;
 	int32		typmod;
@@ -422,6 +466,7 @@ resolve_contract(Reference *reference, const ReferenceNames *names)
 
 	if (entity)
 		namestrcpy(&reference->entity, entity);
+	key = OidIsValid(contract) ? resolve_key(reference, contract, names->key) : 0;
 	if (key <= 0 || !reference_trusts_contract(contract, names->service, reference->run_as))
 		return;
 	get_atttypetypmodcoll(contract, key, &type, &typmod, &collation);
@@ -459,6 +504,7 @@ Reference *
 reference_resolve(Oid part, const ReferenceNames *names)
 {
 	Reference  *reference = palloc0(sizeof(Reference));
+	bool		confirmed;
 	int32		typmod;
 
 	reference->part = part;
@@ -472,9 +518,9 @@ reference_resolve(Oid part, const ReferenceNames *names)
 	get_atttypetypmodcoll(part, reference->column, &reference->column_type, &typmod,
 						  &reference->collation);
 	reference->key_type = reference_element_type(reference->column_type, &reference->is_array);
-	resolve_declaration(reference, names);
+	confirmed = resolve_declaration(reference, names);
 	reference->run_as = reference_run_as(reference->relation);
-	check_run_as(part, names, reference);
+	check_run_as(part, names, reference, confirmed);
 	resolve_contract(reference, names);
 	if (names->validator)
 	{

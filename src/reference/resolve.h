@@ -9,6 +9,7 @@
 extern char *reference_contract_name(const char *service, const char *entity);
 extern Oid	reference_relation_of_name(const char *name, char **service_schema, char **entity);
 extern char *reference_key_of(Oid contract);
+extern char *reference_key_named(const char *service, const char *entity);
 extern bool reference_reads_foreign(Oid relation);
 extern Oid	reference_element_type(Oid column_type, bool *is_array);
 extern Oid	reference_equality(Oid key_type, Oid *stored_type);

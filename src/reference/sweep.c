@@ -31,7 +31,6 @@
 #include "reference/lookup.h"
 #include "reference/sweep.h"
 #include "reference/sweep_scan.h"
-#include "reference/tombstone.h"
 #include "reference/violation.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
@@ -334,7 +333,6 @@ ask_again(Sweep *s, const Reference *reference, KeySet *set, const int64 *rows)
 	for (int i = 0; i < key_set_count(set); i++)
 		if (key_set_state(set, i) == KEY_UNKNOWN)
 			key_set_mark(set, i, KEY_PENDING);
-	tombstone_mark(reference, set);
 }
 
 /* Record what was found. */

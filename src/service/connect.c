@@ -23,6 +23,7 @@
 #include "foreign/foreign.h"
 #include "postmaster/postmaster.h"
 #include "service/connection.h"
+#include "service/contract.h"
 #include "service/link.h"
 #include "service/producer.h"
 #include "service/remote_contract.h"
@@ -679,6 +680,8 @@ svc_disconnect(PG_FUNCTION_ARGS)
 		remote_mapping_drop(c->link, c->server);
 	if (last)
 		remove_place(c);
+	if (last)
+		contract_tell_users(service, NULL);
 	remove_link(c, !last);
 	if (c->login && c->database && !drop_login_of_dropped_database(c))
 		drop_login_there(c);

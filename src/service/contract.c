@@ -221,6 +221,35 @@ consumers_of(const char *service, const char *entity)
 							   sql_name(service), sql_name(entity)));
 }
 
+static ContractUsers registered_users = NULL;
+
+/* Let a module say what stands on contracts; called when the library is loaded. */
+void
+contract_register_users(ContractUsers users)
+{
+	registered_users = users;
+}
+
+/* What stands on an entity of a service, or on any, besides queries. */
+List *
+contract_users(const char *service, const char *entity)
+{
+	return registered_users ? registered_users(service, entity) : NIL;
+}
+
+/* Say what stands on something that goes. */
+void
+contract_tell_users(const char *service, const char *entity)
+{
+	List	   *users = contract_users(service, entity);
+
+	if (users != NIL)
+		ereport(NOTICE,
+				(errmsg("keys of service \"%s\" cannot be looked up until it publishes them here again",
+						service),
+				 errdetail("They are needed by: %s.", service_joined(users))));
+}
+
 /* The entity of a name, or NULL.  Inside a scope of the extension's owner. */
 static Entity *
 find_entity(const Service *service, const char *name)
@@ -428,7 +457,8 @@ publish(Proposal *p)
 		ereport(NOTICE,
 				(errmsg("entity \"%s\" shows all rows from now on", p->entity),
 				 errdetail("It was published with a filter.")));
-	consumers = consumers_of(p->service->name, p->entity);
+	consumers = list_concat(consumers_of(p->service->name, p->entity),
+							contract_users(p->service->name, p->entity));
 	if (consumers != NIL)
 	{
 		check_compatible(p, before, consumers);
@@ -490,6 +520,7 @@ svc_unpublish(PG_FUNCTION_ARGS)
 	bool		force;
 	Entity	   *entity;
 	List	   *consumers;
+	List	   *users;
 	ListCell   *cell;
 	SqlScope	scope;
 
@@ -502,6 +533,13 @@ svc_unpublish(PG_FUNCTION_ARGS)
 	lock_contract_of(service->name);
 	entity = get_entity(service, name);
 	consumers = consumers_of(service->name, name);
+	users = contract_users(service->name, name);
+	if (users != NIL && !force)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot unpublish \"%s\" because keys of it are looked up", name),
+				 errdetail("They are needed by: %s.", service_joined(users)),
+				 errhint("Drop them with svc.drop_reference, or give force => true.")));
 	if (consumers != NIL && !force)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
@@ -516,6 +554,7 @@ svc_unpublish(PG_FUNCTION_ARGS)
 		right_take_back(lfirst(cell), list_make1_oid(entity->view), true);
 	if (get_rel_name(entity->view))
 		svc_sql_do("DROP VIEW %s", svc_quote_relation(entity->view));
+	contract_tell_users(service->name, name);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }
@@ -676,7 +715,14 @@ contract_check_no_consumers(const Service *service, bool force)
 												" WHERE k.service = $1 AND k.left_at IS NULL AND NOT $2"
 												" ORDER BY 1",
 												sql_name(service->name), sql_bool(force)));
+	List	   *users = contract_users(service->name, NULL);
 
+	if (users != NIL && !force)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop service \"%s\" because keys of it are looked up", service->name),
+				 errdetail("They are needed by: %s.", service_joined(users)),
+				 errhint("Drop them with svc.drop_reference; force => true keeps them until the service is connected.")));
 	if (consumers != NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),

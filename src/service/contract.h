@@ -15,6 +15,18 @@ typedef struct ContractEntry
 } ContractEntry;
 
 extern bool contract_entry(Oid view, ContractEntry *entry);
+extern bool contract_entry_named(const char *service, const char *entity, ContractEntry *entry);
+
+/*
+ * What stands on a contract besides queries: descriptions (strings) of what
+ * needs an entity of a service, or, with NULL, any.  Called inside a scope of
+ * the extension's owner.
+ */
+typedef List *(*ContractUsers) (const char *service, const char *entity);
+
+extern void contract_register_users(ContractUsers users);
+extern List *contract_users(const char *service, const char *entity);
+extern void contract_tell_users(const char *service, const char *entity);
 
 /* contract_check.c, and what contract.c adds to it */
 extern void ContractInit(void);

@@ -334,39 +334,53 @@ static const struct
 	{"remote_entity", "remote_entity_view_key", true}
 };
 
-/* The service and entity whose view this is, as one of these tables says, or NULL. */
+/* Read what one of these tables says of an entity. */
 static Check *
-entity_in(int i, Oid view)
+read_entity(Relation rel, HeapTuple tuple, bool remote)
 {
-	Oid			relid = svc_catalog_relation(publishing[i].table);
+	TupleDesc	desc = RelationGetDescr(rel);
+	Check	   *c = palloc0(sizeof(Check));
+	bool		isnull;
+
+	c->service = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_SERVICE, desc, &isnull))));
+	c->entity = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_ENTITY, desc, &isnull))));
+	c->view = DatumGetObjectId(heap_getattr(tuple, COL_VIEW, desc, &isnull));
+	c->relation = DatumGetObjectId(heap_getattr(tuple, COL_RELATION, desc, &isnull));
+	c->key = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_KEY, desc, &isnull))));
+	c->remote = remote;
+	return c;
+}
+
+/* The entity that an index of one of these tables finds, or NULL. */
+static Check *
+scan_entity(const char *table, const char *index, ScanKey keys, int nkeys, bool remote)
+{
+	Oid			relid = svc_catalog_relation(table);
 	Relation	rel;
 	SysScanDesc scan;
-	ScanKeyData key;
 	HeapTuple	tuple;
 	Check	   *c = NULL;
-	bool		isnull;
 
 	if (!OidIsValid(relid))
 		return NULL;
 	rel = table_open(relid, AccessShareLock);
-	ScanKeyInit(&key, COL_VIEW, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(view));
-	scan = systable_beginscan(rel, svc_catalog_relation(publishing[i].key), true, NULL, 1, &key);
+	scan = systable_beginscan(rel, svc_catalog_relation(index), true, NULL, nkeys, keys);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
-	{
-		TupleDesc	desc = RelationGetDescr(rel);
-
-		c = palloc0(sizeof(Check));
-		c->service = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_SERVICE, desc, &isnull))));
-		c->entity = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_ENTITY, desc, &isnull))));
-		c->view = view;
-		c->relation = DatumGetObjectId(heap_getattr(tuple, COL_RELATION, desc, &isnull));
-		c->key = pstrdup(NameStr(*DatumGetName(heap_getattr(tuple, COL_KEY, desc, &isnull))));
-		c->remote = publishing[i].remote;
-	}
+		c = read_entity(rel, tuple, remote);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return c;
+}
+
+/* The service and entity whose view this is, as one of these tables says, or NULL. */
+static Check *
+entity_in(int i, Oid view)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, COL_VIEW, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(view));
+	return scan_entity(publishing[i].table, publishing[i].key, &key, 1, publishing[i].remote);
 }
 
 /* The service and entity whose view this is, or NULL. */
@@ -380,18 +394,41 @@ entity_of_view(Oid view)
 	return c;
 }
 
-/* What is known of an entity by its view; false: it is none. */
-bool
-contract_entry(Oid view, ContractEntry *entry)
+/* Hand out what is known of an entity; false: there is none. */
+static bool
+use_entity(const Check *c, ContractEntry *entry)
 {
-	Check	   *c = entity_of_view(view);
-
 	if (!c)
 		return false;
 	entry->relation = c->relation;
 	entry->key = c->key;
 	entry->remote = c->remote;
 	return true;
+}
+
+/* What is known of an entity by its view; false: it is none. */
+bool
+contract_entry(Oid view, ContractEntry *entry)
+{
+	return use_entity(entity_of_view(view), entry);
+}
+
+/* The same by its name. */
+bool
+contract_entry_named(const char *service, const char *entity, ContractEntry *entry)
+{
+	NameData	names[2];
+	ScanKeyData keys[2];
+	Check	   *c = NULL;
+
+	namestrcpy(&names[0], service);
+	namestrcpy(&names[1], entity);
+	ScanKeyInit(&keys[0], COL_SERVICE, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&names[0]));
+	ScanKeyInit(&keys[1], COL_ENTITY, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&names[1]));
+	for (int i = 0; !c && i < lengthof(publishing); i++)
+		c = scan_entity(publishing[i].table, psprintf("%s_pkey", publishing[i].table), keys, 2,
+						publishing[i].remote);
+	return use_entity(c, entry);
 }
 
 /*

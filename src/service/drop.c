@@ -173,6 +173,7 @@ forget_service(const Service *service, bool drop_objects, Oid caller)
 	}
 	contract_forget_consumer(service->name);
 	svc_sql("DELETE FROM svc.service WHERE service = $1", sql_name(service->name));
+	contract_tell_users(service->name, NULL);
 	if (service_form_is(service, "database"))
 		place_reset();
 	foreach(cell, roles)

@@ -321,7 +321,7 @@ sub check_function
 	my @signatures;
 	my @undocumented;
 
-	$arguments =~ s/::[a-z]+(?:\[\])?(?=,|$)//g;
+	$arguments =~ s/::[a-z ]+(?:\[\])?(?=,|$)//g;
 	@signatures = map { s/\s+/ /gr } split /\n(?=\S)/, $signature // 'none';
 	# a name that stands for several functions has a signature a line
 	my $expected = $result =~ /^procedure/ ? "CALL $name($arguments)" : "$name($arguments) RETURNS $result";
