@@ -54,7 +54,7 @@ SQL_PARTS    = src/core/core.sql \
                src/worker/worker.sql src/worker/journal.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
-               src/reference/reference.sql src/reference/async.sql src/reference/sweep.sql \
+               src/reference/async.sql src/reference/reference.sql src/reference/sweep.sql \
                src/service/status.sql \
                src/core/events.sql
 INSTALL_SQL  = $(EXTENSION)--$(EXTVERSION).sql

@@ -9,7 +9,7 @@ CREATE TABLE svc.reference_parked (
     CONSTRAINT reference_parked_attempts_check CHECK (attempts >= 0)
 );
 COMMENT ON TABLE svc.reference_parked IS
-'Keys of references that workers ask for again: attempts: how often they could not be asked; 0: they were missing, and wait for a second look. Read svc.reference_status.';
+'Catalog: keys of references that workers ask for again; attempts: how often they could not be asked; 0: they were missing, and wait for a second look. Not in dumps. Read svc.reference_status.';
 CREATE INDEX reference_parked_next_try ON svc.reference_parked (next_try);
 CREATE INDEX reference_parked_reference ON svc.reference_parked (reference);
 

@@ -180,7 +180,8 @@ CREATE VIEW svc.reference_status WITH (security_barrier) AS
 SELECT r.reference,
        (SELECT g.state FROM svc.reference_trigger g WHERE g.reference = r.reference
          ORDER BY pg_catalog.array_position(ARRAY['missing', 'disabled', 'changed', 'enabled'], g.state) LIMIT 1) AS trigger,
-       coalesce(j.entries, 0) AS pending, j.oldest AS oldest_pending, coalesce(j.bytes, 0) AS journal_bytes,
+       coalesce(j.entries, 0) + coalesce(k.entries, 0) AS pending, least(j.oldest, k.oldest) AS oldest_pending,
+       coalesce(j.bytes, 0) AS journal_bytes,
        coalesce(x.needs_sweep, true) AS needs_sweep, NULL::bigint AS tombstones, x.last_error,
        x.last_error_at, x.swept_at, x.validated_at
   FROM svc.reference r
@@ -190,6 +191,8 @@ SELECT r.reference,
                FROM svc.journal_pending p WHERE p.kind IN ('c', 'r')
               GROUP BY 1, 2) j (relation, subject, entries, bytes, oldest)
        ON j.relation = r.relation AND j.subject = r.reference
+  LEFT JOIN (SELECT p.reference, pg_catalog.count(*), pg_catalog.min(p.since)
+               FROM svc.reference_parked p GROUP BY 1) k (reference, entries, oldest) ON k.reference = r.reference
   LEFT JOIN svc.service o ON o.service = svc.owner_of(r.relation)
   LEFT JOIN svc.service s ON s.service = r.service
  WHERE pg_catalog.pg_has_role(t.relowner, 'MEMBER')
