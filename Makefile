@@ -16,13 +16,13 @@ MODULES_SERVICE = assign cascade connect connection connection_check contract co
                database drop link ownership place producer provision query remote_contract \
                remote_server request restore right role run service status store
 MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counter_follow delta \
-               keep_count retention updated_at updated_at_trigger upkeep
+               keep_count retention retention_job updated_at updated_at_trigger upkeep
 MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
                journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
-               journal_table journal_view launcher leave pending round slot worker
+               journal_table journal_view launcher leave pending round slot states worker
 MODULES_REFERENCE = ask async breaker check_references check_request checker checker_main \
-               commit declare declare_check key_cache key_set log lookup missing parked \
-               patience prevalidate reference reference_follow reference_guard \
+               commit convert declare declare_check key_cache key_set log lookup missing \
+               parked patience prevalidate reference reference_follow reference_guard \
                reference_row resolve source sweep sweep_job sweep_scan trigger violation \
                waive
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
@@ -51,7 +51,7 @@ SQL_PARTS    = src/core/core.sql \
                src/service/link.sql src/service/connect.sql src/service/right.sql \
                src/service/run.sql \
                src/upkeep/upkeep.sql \
-               src/worker/worker.sql src/worker/journal.sql \
+               src/worker/journal.sql src/worker/worker.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
                src/reference/async.sql src/reference/reference.sql src/reference/sweep.sql \

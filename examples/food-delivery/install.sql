@@ -34,8 +34,8 @@ SELECT svc.create_service('payment', database => :'paymentdb', role_prefix => :'
     team => 'money', description => 'Payments and refunds');
 
 -- Each service as its own login: its migrations, what it shows to others, what
--- it keeps in Redis.  One that reads others is connected to them by a superuser
--- before its data come, since these look ids up there.
+-- it keeps in Redis, whose ids it holds.  One that reads others is connected to
+-- them by a superuser before its data come, since these look ids up there.
 \connect -reuse-previous=on :as_auth
 SET client_min_messages = warning;
 \set up `./up.sh services/auth-service/migrations`
@@ -44,12 +44,17 @@ SET client_min_messages = warning;
 \ir stores/auth.sql
 \ir data/auth_data.sql
 
+\connect :restaurantdb :super :super_host :super_port
+SET client_min_messages = warning;
+SELECT svc.connect('auth', database => :'authdb');
+
 \connect -reuse-previous=on :as_restaurant
 SET client_min_messages = warning;
 \set up `./up.sh services/restaurant-service/migrations`
 :up
 \ir contracts/restaurant.sql
 \ir stores/restaurant.sql
+\ir references/restaurant.sql
 \ir data/restaurant_data.sql
 
 \connect :orderdb :super :super_host :super_port
@@ -62,6 +67,7 @@ SET client_min_messages = warning;
 \set up `./up.sh services/order-service/migrations`
 :up
 \ir contracts/order.sql
+\ir references/order.sql
 \ir data/order_data.sql
 
 \connect :paymentdb :super :super_host :super_port
@@ -72,6 +78,7 @@ SELECT svc.connect('order', database => :'orderdb');
 SET client_min_messages = warning;
 \set up `./up.sh services/payment-service/migrations`
 :up
+\ir references/payment.sql
 \ir data/payment_data.sql
 
 \connect postgres :super :super_host :super_port

@@ -15,8 +15,11 @@ SELECT svc.disconnect('order');
 SELECT svc.disconnect('auth');
 SELECT svc.disconnect('restaurant');
 SELECT svc.revoke_contract('order', 'payment', 'orders');
+\connect :restaurantdb :super :super_host :super_port
+SELECT svc.disconnect('auth');
 \connect :authdb :super :super_host :super_port
 SELECT svc.revoke_contract('auth', 'order');
+SELECT svc.revoke_contract('auth', 'restaurant', 'users');
 \connect :restaurantdb :super :super_host :super_port
 SELECT svc.revoke_contract('restaurant', 'order');
 

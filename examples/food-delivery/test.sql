@@ -9,7 +9,7 @@
 \pset tuples_only on
 \ir names.sql
 
-\echo 1..133
+\echo 1..136
 
 -- auth
 
@@ -27,8 +27,9 @@ SELECT pg_temp.ok(array_agg(entity || ': ' || array_to_string(columns, ',') ORDE
                   = '{"addresses: id,user_id,label,street,city,postcode,country,latitude,longitude,instructions","users: id,full_name,phone,role,is_active"}',
                   'auth shows users and addresses, without e-mail and password')
   FROM svc.entities WHERE place = 'local';
-SELECT pg_temp.ok(array_agg(consumer || coalesce(' ' || entity, '') || ' in ' || database) = ARRAY['order in ' || :'orderdb'],
-                  'svc.consumers: order reads all of it, in ' || :'orderdb')
+SELECT pg_temp.ok(array_agg(consumer || coalesce(' ' || entity, '') || ' in ' || database ORDER BY consumer)
+                  = ARRAY['order in ' || :'orderdb', 'restaurant users in ' || :'restaurantdb'],
+                  'svc.consumers: order reads all of it, in ' || :'orderdb' || ', and restaurant its users')
   FROM svc.consumers;
 SELECT pg_temp.ok(array_agg(service || '.' || store || ' ' || engine ORDER BY store) = '{"auth.sessions redis","auth.tokens redis"}',
                   'sessions and tokens are recorded as stores in Redis')
@@ -80,6 +81,9 @@ SELECT pg_temp.ok(array_agg(entity || ': ' || array_to_string(columns, ',') ORDE
 SELECT pg_temp.ok(array_agg(consumer || coalesce(' ' || entity, '') || ' in ' || database) = ARRAY['order in ' || :'orderdb'],
                   'svc.consumers: order reads all of it, in ' || :'orderdb')
   FROM svc.consumers;
+SELECT pg_temp.ok(array_agg(format('%s.%s: %s.%s, %s', relation, column_name, service, entity, mode) ORDER BY column_name)
+                  = '{"restaurants.owner_user_id: auth.users, async"}', 'ids of users are checked, by a worker')
+  FROM svc.references_declared;
 SELECT pg_temp.ok(array_agg(service || '.' || store || ' ' || engine) = '{"restaurant.menus redis"}', 'cached menus are recorded as a store in Redis')
   FROM svc.stores;
 SELECT pg_temp.ok(count(*) = 6, 'restaurant_api.menus leaves out the menu that is not served') FROM restaurant_api.menus;
@@ -131,6 +135,10 @@ SELECT pg_temp.ok(count(*) = 22 AND count(m.id) = 22, 'and every line is an item
   JOIN orders o ON o.id = l.order_id
   LEFT JOIN restaurant_api.items i ON i.id = l.item_id
   LEFT JOIN restaurant_api.menus m ON m.id = i.menu_id AND m.restaurant_id = o.restaurant_id;
+SELECT pg_temp.ok(array_agg(format('%s.%s: %s.%s, %s', relation, column_name, service, entity, mode) ORDER BY column_name)
+                  = '{"orders.address_id: auth.addresses, async","order_items.item_id: restaurant.items, async","orders.restaurant_id: restaurant.restaurants, async","orders.user_id: auth.users, async"}',
+                  'these are checked, by a worker')
+  FROM svc.references_declared;
 SELECT pg_temp.ok(count(*) = 4 AND bool_and(EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum)),
                   'every id that belongs to another service has an index')
   FROM pg_attribute a
@@ -165,6 +173,9 @@ SELECT pg_temp.ok(count(*) = 1 AND bool_and(ok), 'its connection works' || coale
 SELECT pg_temp.ok(pg_temp.outcome(:'login', 'SELECT * FROM order_api.orders') = 'done', 'payment reads order_api.orders');
 SELECT pg_temp.ok(count(*) = 13 AND bool_and(o.total = p.amount), 'what is paid is what the order costs')
   FROM payments p LEFT JOIN order_api.orders o ON o.id = p.order_id;
+SELECT pg_temp.ok(array_agg(format('%s.%s: %s.%s, %s', relation, column_name, service, entity, mode))
+                  = '{"payments.order_id: order.orders, async"}', 'that an order is there is checked, by a worker')
+  FROM svc.references_declared;
 SELECT pg_temp.ok(pg_temp.outcome(:'login', 'UPDATE order_api.orders SET total = 0') = '42501', 'payment cannot change that');
 SELECT pg_temp.ok(count(*) = 0, 'it does not see where an order goes')
   FROM pg_attribute WHERE attrelid = 'order_api.orders'::regclass AND attname IN ('address_id', 'note');

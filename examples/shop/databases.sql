@@ -135,6 +135,7 @@ SET client_min_messages = warning;
 SELECT NOT EXISTS (SELECT FROM carts) AS is_new \gset
 \if :is_new
 BEGIN;
+\ir references/cart_references.sql
 \ir data/cart_data.sql
 \ir upkeep/cart_upkeep.sql
 COMMIT;
@@ -174,6 +175,7 @@ SET client_min_messages = warning;
 SELECT NOT EXISTS (SELECT FROM promo_codes) AS is_new \gset
 \if :is_new
 BEGIN;
+\ir references/promotion_references.sql
 \ir data/promotion_data.sql
 \ir upkeep/promotion_upkeep.sql
 COMMIT;

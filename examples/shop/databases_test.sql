@@ -16,7 +16,7 @@
 \set admin_db :DBNAME
 SET client_min_messages = warning;
 
-\echo 1..159
+\echo 1..163
 
 -- The cluster
 
@@ -114,6 +114,11 @@ SELECT pg_temp.ok(count(*) = 0, 'every customer, product and variant of a cart i
  WHERE (c.user_id IS NOT NULL AND NOT EXISTS (SELECT FROM auth_api.users u WHERE u.id = c.user_id))
     OR (i.product_id IS NOT NULL AND NOT EXISTS (SELECT FROM product_api.products p WHERE p.id = i.product_id))
     OR (i.variant_id IS NOT NULL AND NOT EXISTS (SELECT FROM product_api.product_variants v WHERE v.id = i.variant_id));
+SELECT pg_temp.ok((SELECT array_agg(format('%s: %s.%s, %s', format('%s.%s', r.relation, r.column_name), r.service, r.entity, r.on_delete) ORDER BY r.relation::text, r.column_name)
+                     FROM svc.references_declared r WHERE r.mode = 'async')
+                  = (SELECT array_agg(f.place || f.target ORDER BY f.place) FROM referring f WHERE f.service = :'service'),
+                  'ids of other services are checked against their contracts, by a worker');
+SELECT pg_temp.ok(bool_and(trigger = 'enabled') AND count(*) = 6, 'with triggers that are as declared') FROM svc.reference_status;
 SELECT pg_temp.ok(bool_and((v.product_sku, v.product_name, v.variant_name, v.image_url)
                            IS NOT DISTINCT FROM (p.sku, p.name, x.name, m.url)) AND count(*) = 10,
                   'cart_view has what the product service shows')
@@ -156,6 +161,11 @@ SELECT pg_temp.ok(bool_and(c.product_ids <@ ARRAY(SELECT id FROM product_api.pro
                            AND c.category_ids <@ ARRAY(SELECT id FROM product_api.categories)),
                   'and so are products and categories')
   FROM public.promo_codes c;
+SELECT pg_temp.ok((SELECT array_agg(format('%s: %s.%s, %s', format('%s.%s', r.relation, r.column_name), r.service, r.entity, r.on_delete) ORDER BY r.relation::text, r.column_name)
+                     FROM svc.references_declared r WHERE r.mode = 'async')
+                  = (SELECT array_agg(f.place || f.target ORDER BY f.place) FROM referring f WHERE f.service = :'service'),
+                  'ids of other services are checked against their contracts, by a worker');
+SELECT pg_temp.ok(bool_and(trigger = 'enabled') AND count(*) = 6, 'with triggers that are as declared') FROM svc.reference_status;
 SELECT pg_temp.ok(bool_and(c.usage_count = (SELECT count(*) FROM public.promo_usage u WHERE u.promo_code_id = c.id))
                   AND sum(c.usage_count) = 11,
                   'promo_codes.usage_count is the number of uses')

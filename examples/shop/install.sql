@@ -63,7 +63,8 @@ SET search_path = promotion, public, svc_triggers;
 \ir contracts/promotion_contracts.sql
 RESET ROLE;
 
--- The data come after all contracts: cart and promotion look ids up in them.
+-- The data come after all contracts: cart and promotion look ids up in them, and
+-- their references are there first, so that every id is checked.
 -- Counters are counted once when they are declared, so upkeep may come last.
 SET ROLE :"auth_owner";
 SET search_path = auth, public, svc_triggers;
@@ -79,12 +80,14 @@ RESET ROLE;
 
 SET ROLE :"cart_owner";
 SET search_path = cart, public, svc_triggers;
+\ir references/cart_references.sql
 \ir data/cart_data.sql
 \ir upkeep/cart_upkeep.sql
 RESET ROLE;
 
 SET ROLE :"promotion_owner";
 SET search_path = promotion, public, svc_triggers;
+\ir references/promotion_references.sql
 \ir data/promotion_data.sql
 \ir upkeep/promotion_upkeep.sql
 RESET ROLE;

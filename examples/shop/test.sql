@@ -28,7 +28,7 @@ SELECT array_agg(DISTINCT pg_temp.outcome($2, format($3, e.service, t.name)))
 -- The services of this database: the cluster may have others of these names
 CREATE TEMPORARY VIEW services AS SELECT * FROM svc.services WHERE database = current_database();
 
-\echo 1..113
+\echo 1..132
 
 -- Services and tables
 
@@ -204,14 +204,50 @@ SELECT pg_temp.ok(array_agg(w.item_count ORDER BY w.name) = '{0,3,3,2}', 'things
 
 SELECT pg_temp.ok(pg_temp.outcome(:'promotion_user', format(
            'INSERT INTO promotion.promo_usage (promo_code_id, user_id, cart_id, order_total, discount_amount)
-            SELECT id, gen_random_uuid(), gen_random_uuid(), 999, 50
-              FROM promotion.promo_codes, generate_series(1, %s) WHERE code = ''LASTTHREE''', v.uses)) = v.outcome,
+            SELECT c.id, u.id, gen_random_uuid(), 999, 50
+              FROM promotion.promo_codes c, auth_api.users u, generate_series(1, %s)
+             WHERE c.code = ''LASTTHREE'' AND u.username = ''kenji''', v.uses)) = v.outcome,
                   format('LASTTHREE, used twice, can be used %s', v.description))
   FROM (VALUES (1, 'done', 'a third time'), (2, '23514', 'no fourth time')) v (uses, outcome, description);
 SELECT pg_temp.ok(sum(n) = 0, 'a recount finds nothing to mend')
   FROM (VALUES ('product.products'), ('promotion.promo_usage'), ('promotion.campaign_promo_codes'),
                ('cart.cart_items'), ('cart.wishlist_items')) v (source)
  CROSS JOIN LATERAL svc.recount(v.source::regclass) n;
+
+-- References
+
+SELECT pg_temp.ok((SELECT array_agg(format('%s.%s: %s.%s, %s', r.relation, r.column_name, r.service, r.entity, r.on_delete)
+                                    ORDER BY r.relation::text, r.column_name)
+                     FROM svc.references_declared r
+                    WHERE svc.owner_of(r.relation) = e.service AND r.mode = 'statement')
+                  = (SELECT array_agg(format('%s.%s%s', e.service, f.place, f.target) ORDER BY f.place)
+                       FROM referring f WHERE f.service = e.service),
+                  format('ids in %s are checked against other services'' contracts', e.service))
+  FROM expected e WHERE e.service IN ('cart', 'promotion') ORDER BY e.service;
+SELECT pg_temp.ok(pg_temp.outcome((:'prefix' || v.login)::name, v.command) = v.outcome,
+                  format('%s %s: %s', v.login, CASE v.outcome WHEN 'done' THEN 'can' ELSE 'cannot' END, v.command))
+  FROM (VALUES
+        ('cart_user', 'UPDATE cart.carts SET user_id = (SELECT id FROM auth_api.users WHERE username = ''kenji'') WHERE session_id IS NOT NULL', 'done'),
+        ('cart_user', 'UPDATE cart.carts SET user_id = gen_random_uuid() WHERE session_id IS NOT NULL', '23503'),
+        ('cart_user', 'INSERT INTO cart.carts (session_id) VALUES (''another guest'')', 'done'),
+        ('cart_user', 'UPDATE cart.cart_items SET product_id = 999 WHERE id = 1', '23503'),
+        ('cart_user', 'UPDATE cart.cart_items SET variant_id = 999 WHERE id = 1', '23503'),
+        ('cart_user', 'INSERT INTO cart.wishlists (user_id) VALUES (gen_random_uuid())', '23503'),
+        ('cart_user', 'UPDATE cart.wishlist_items SET product_id = product_id + 100', '23503'),
+        ('cart_user', 'UPDATE cart.saved_carts SET user_id = gen_random_uuid()', '23503'),
+        ('promotion_user', 'UPDATE promotion.promo_codes SET created_by = gen_random_uuid()', '23503'),
+        ('promotion_user', 'UPDATE promotion.promo_codes SET product_ids = ''{1,2}'', category_ids = ''{}''', 'done'),
+        ('promotion_user', 'UPDATE promotion.promo_codes SET product_ids = product_ids || 999::bigint', '23503'),
+        ('promotion_user', 'UPDATE promotion.promo_codes SET category_ids = ''{999}'' WHERE code = ''BOOKS5''', '23503'),
+        ('promotion_user', 'UPDATE promotion.promo_usage SET user_id = gen_random_uuid() WHERE id = 1', '23503'),
+        ('promotion_user', 'UPDATE promotion.user_promo_eligibility SET user_id = gen_random_uuid()', '23503'),
+        ('promotion_user', 'UPDATE promotion.promo_suggestions SET user_id = gen_random_uuid()', '23503')
+       ) v (login, command, outcome);
+SELECT pg_temp.ok(pg_temp.violation(:'cart_user', 'INSERT INTO cart.wishlist_items (wishlist_id, product_id) SELECT id, 999 FROM cart.wishlists')
+                  = 'cart.wishlist_items.product_id wishlist_items_product_id_ref: Key (product_id)=(999) is not present in table "products".',
+                  'a refusal reads as a foreign key''s, with table, column and constraint');
+SELECT pg_temp.ok(bool_and(trigger = 'enabled' AND NOT needs_sweep) AND count(*) = 12, 'svc.reference_status has nothing to say')
+  FROM svc.reference_status;
 
 -- Timestamps
 

@@ -25,6 +25,22 @@ SELECT split_part(v.view, '_api.', 1), v.view, v.columns, v.readers::text[]
         ('promotion_api.promo_codes', 'id,code,description,discount_type,discount_value,max_discount_amount,min_order_amount,product_ids,category_ids,expires_at', '{cart}')
        ) v (view, columns, readers);
 
+-- Ids of other services: where they are, whose they are, and what becomes of rows
+-- when they go
+CREATE TEMPORARY TABLE referring (service, place, target) AS
+VALUES ('cart', 'cart_items.product_id', ': product.products, report'),
+       ('cart', 'cart_items.variant_id', ': product.product_variants, report'),
+       ('cart', 'carts.user_id', ': auth.users, report'),
+       ('cart', 'saved_carts.user_id', ': auth.users, delete'),
+       ('cart', 'wishlist_items.product_id', ': product.products, delete'),
+       ('cart', 'wishlists.user_id', ': auth.users, delete'),
+       ('promotion', 'promo_codes.category_ids', ': product.categories, report'),
+       ('promotion', 'promo_codes.created_by', ': auth.users, set_null'),
+       ('promotion', 'promo_codes.product_ids', ': product.products, report'),
+       ('promotion', 'promo_suggestions.user_id', ': auth.users, delete'),
+       ('promotion', 'promo_usage.user_id', ': auth.users, keep'),
+       ('promotion', 'user_promo_eligibility.user_id', ': auth.users, delete');
+
 CREATE FUNCTION pg_temp.ok(passed boolean, description text) RETURNS text
     LANGUAGE sql AS $$SELECT CASE WHEN passed THEN 'ok' ELSE 'not ok' END || ' - ' || description$$;
 
@@ -38,6 +54,27 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'UNDO0';
 EXCEPTION WHEN OTHERS THEN
     RETURN CASE SQLSTATE WHEN 'UNDO0' THEN 'done' ELSE SQLSTATE END;
+END$$;
+
+-- What a client is told whose command is refused because of an id
+CREATE FUNCTION pg_temp.violation(login name, command text) RETURNS text
+    LANGUAGE plpgsql AS $$
+DECLARE
+    at_schema text;
+    at_table text;
+    at_column text;
+    constraint_name text;
+    detail text;
+BEGIN
+    EXECUTE format('SET LOCAL SESSION AUTHORIZATION %I', login);
+    EXECUTE command;
+    RAISE 'it is not refused';
+EXCEPTION WHEN raise_exception THEN
+    RETURN SQLERRM;
+WHEN foreign_key_violation THEN
+    GET STACKED DIAGNOSTICS at_schema = SCHEMA_NAME, at_table = TABLE_NAME, at_column = COLUMN_NAME,
+        constraint_name = CONSTRAINT_NAME, detail = PG_EXCEPTION_DETAIL;
+    RETURN format('%s.%s.%s %s: %s', at_schema, at_table, at_column, constraint_name, detail);
 END$$;
 
 CREATE FUNCTION pg_temp.has_rows(schema name, relation name) RETURNS boolean

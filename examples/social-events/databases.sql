@@ -92,6 +92,7 @@ SELECT NOT EXISTS (SELECT FROM events) AS is_new \gset
 BEGIN;
 SET ROLE :"event_owner";
 SET search_path = public, svc_triggers;
+\ir references/event_references.sql
 \ir data/event_data.sql
 COMMIT;
 \endif
@@ -122,6 +123,7 @@ SELECT NOT EXISTS (SELECT FROM posts) AS is_new \gset
 BEGIN;
 SET ROLE :"post_owner";
 SET search_path = public, svc_triggers;
+\ir references/post_references.sql
 \ir data/post_data.sql
 COMMIT;
 \endif
@@ -151,6 +153,7 @@ SELECT NOT EXISTS (SELECT FROM tickets) AS is_new \gset
 BEGIN;
 SET ROLE :"ticket_owner";
 SET search_path = public, svc_triggers;
+\ir references/ticket_references.sql
 \ir data/ticket_data.sql
 COMMIT;
 \endif

@@ -24,16 +24,17 @@ svc_wait(long milliseconds)
 
 /*
  * The same for a background worker between two pieces of work: told to end, it
- * does so without a word, since nothing was interrupted.
+ * does so without a word, since nothing was interrupted.  After exit code 0 the
+ * server does not start it again.
  */
 void
-svc_wait_idle(long milliseconds)
+svc_wait_idle(long milliseconds, int exit_code)
 {
 	if (!ProcDiePending)
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
 						 PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	if (ProcDiePending)
-		proc_exit(0);
+		proc_exit(exit_code);
 	CHECK_FOR_INTERRUPTS();
 }

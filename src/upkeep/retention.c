@@ -8,7 +8,8 @@
  *
  * One cursor goes through the index once, and feeds the batches: a query for
  * each batch would begin with the entries of all rows that went before, which
- * the index keeps until the transaction has ended.
+ * the index keeps until the transaction has ended.  The worker, whose batches
+ * are transactions of their own, goes on from the age that it came to.
  */
 #include "core/svc.h"
 
@@ -26,6 +27,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "nodes/parsenodes.h"
+#include "upkeep/retention.h"
 #include "upkeep/updated_at.h"
 #include "upkeep/upkeep.h"
 #include "utils/acl.h"
@@ -34,6 +36,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
+#include "worker/worker.h"
 
 #define BATCH_ROWS 1000
 
@@ -43,16 +46,6 @@
 SVC_FUNCTION(svc_keep_rows);
 SVC_FUNCTION(svc_drop_retention);
 SVC_FUNCTION(svc_expire_now);
-
-/* A table whose rows expire */
-typedef struct Retention
-{
-	Oid			relation;
-	char	   *column;
-	Oid			type;			/* of the column */
-	Interval   *keep;
-	uint64		deleted;
-} Retention;
 
 /* Refuse a column that says no age; returns its number. */
 static AttrNumber
@@ -177,6 +170,7 @@ svc_keep_rows(PG_FUNCTION_ARGS)
 			sql_regclass(RelationGetRelid(rel)), sql_name(column), sql_datum(keep, INTERVALOID));
 	svc_sql_end(&scope);
 	relation_close(rel, NoLock);
+	worker_ring();
 	PG_RETURN_VOID();
 }
 
@@ -207,21 +201,25 @@ svc_drop_retention(PG_FUNCTION_ARGS)
  * The tables whose rows may be deleted for a caller: those that it owns, of
  * them the one that is named, if one is.
  */
-static List *
-retentions_of(Oid caller, Oid relation, MemoryContext cxt)
+List *
+retention_list(Oid caller, Oid relation)
 {
+	MemoryContext cxt = CurrentMemoryContext;
 	List	   *retentions = NIL;
-	uint64		rows = svc_sql("SELECT r.relation::pg_catalog.oid, r.age_column, a.atttypid,"
-							   "       r.keep"
-							   "  FROM svc.retention r"
-							   "  JOIN pg_catalog.pg_class c ON c.oid = r.relation"
-							   "  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = r.age_column"
-							   " WHERE pg_catalog.pg_has_role($1, c.relowner, 'USAGE')"
-							   "   AND ($2 IS NULL OR r.relation = $2)"
-							   " ORDER BY r.relation::pg_catalog.regclass::pg_catalog.text",
-							   sql_oid(caller), sql_oid(relation));
-	MemoryContext old = MemoryContextSwitchTo(cxt);
+	SqlScope	scope;
+	uint64		rows;
+	MemoryContext old;
 
+	svc_sql_begin(&scope, svc_extension_owner());
+	rows = svc_sql("SELECT r.relation::pg_catalog.oid, r.age_column, a.atttypid, r.keep"
+				   "  FROM svc.retention r"
+				   "  JOIN pg_catalog.pg_class c ON c.oid = r.relation"
+				   "  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = r.age_column"
+				   " WHERE pg_catalog.pg_has_role($1, c.relowner, 'USAGE')"
+				   "   AND ($2 IS NULL OR r.relation = $2)"
+				   " ORDER BY r.relation::pg_catalog.regclass::pg_catalog.text",
+				   sql_oid(caller), sql_oid(relation));
+	old = MemoryContextSwitchTo(cxt);
 	for (uint64 row = 0; row < rows; row++)
 	{
 		Retention  *r = palloc0(sizeof(Retention));
@@ -236,6 +234,7 @@ retentions_of(Oid caller, Oid relation, MemoryContext cxt)
 		retentions = lappend(retentions, r);
 	}
 	MemoryContextSwitchTo(old);
+	svc_sql_end(&scope);
 	return retentions;
 }
 
@@ -254,17 +253,20 @@ static Portal
 open_expired(const Retention *r)
 {
 	const char *column = quote_identifier(r->column);
-	Oid			types[1] = {TIMESTAMPTZOID};
-	Datum		values[1];
-	char	   *query = psprintf("SELECT s.tableoid, s.ctid FROM %s AS s"
-								 " WHERE s.%s OPERATOR(pg_catalog.<) $1::pg_catalog.%s"
+	Oid			types[2] = {TIMESTAMPTZOID, r->type};
+	Datum		values[2] = {0, r->from};
+	char	   *from = r->goes_on ? psprintf(" AND s.%s OPERATOR(pg_catalog.>=) $2", column) : "";
+	char	   *query = psprintf("SELECT s.tableoid, s.ctid, s.%s FROM %s AS s"
+								 " WHERE s.%s OPERATOR(pg_catalog.<) $1::pg_catalog.%s%s"
 								 " ORDER BY s.%s FOR UPDATE SKIP LOCKED",
-								 svc_quote_relation(r->relation), column, type_name(r->type), column);
+								 column, svc_quote_relation(r->relation), column,
+								 type_name(r->type), from, column);
 
 	values[0] = DirectFunctionCall2(timestamptz_mi_interval,
 									TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
 									IntervalPGetDatum(r->keep));
-	return SPI_cursor_open_with_args(NULL, query, 1, types, values, NULL, false, CURSOR_OPT_NO_SCROLL);
+	return SPI_cursor_open_with_args(NULL, query, r->goes_on ? 2 : 1, types, values, NULL, false,
+									 CURSOR_OPT_NO_SCROLL);
 }
 
 /* The statement that deletes the rows at some places, given as two arrays. */
@@ -309,7 +311,19 @@ delete_batch(SPIPlanPtr statement)
 	return SPI_processed;
 }
 
-/* Delete what has expired from one table, batch after batch. */
+/* Remember to which age a batch came, the last result. */
+static void
+note_age(Retention *r, SPITupleTable *batch)
+{
+	bool		isnull;
+	Datum		age = SPI_getbinval(batch->vals[batch->numvals - 1], batch->tupdesc, 3, &isnull);
+
+	r->stands = r->goes_on && datumIsEqual(age, r->from, true, sizeof(Datum));
+	r->from = age;
+	r->goes_on = true;
+}
+
+/* Delete what has expired from one table: one batch, or batch after batch. */
 static void
 delete_expired(Retention *r)
 {
@@ -318,7 +332,8 @@ delete_expired(Retention *r)
 	SPIPlanPtr	statement = prepare_delete(r);
 	Portal		expired = open_expired(r);
 
-	for (;;)
+	r->deleted = 0;
+	do
 	{
 		MemoryContext old;
 		SPITupleTable *found;
@@ -326,14 +341,16 @@ delete_expired(Retention *r)
 		CHECK_FOR_INTERRUPTS();
 		SPI_cursor_fetch(expired, true, BATCH_ROWS);
 		found = SPI_tuptable;
-		if (SPI_processed == 0)
+		r->done = SPI_processed == 0;
+		if (r->done)
 			break;
+		note_age(r, found);
 		old = MemoryContextSwitchTo(batch);
 		r->deleted += delete_batch(statement);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(batch);
 		SPI_freetuptable(found);
-	}
+	} while (!r->one_batch);
 	SPI_cursor_close(expired);
 }
 
@@ -341,8 +358,8 @@ delete_expired(Retention *r)
  * The same as the table's owner.  Policies do not hide rows from it, as they do
  * not from a foreign key's cascade.
  */
-static void
-expire(void *argument)
+void
+retention_expire(void *argument)
 {
 	Retention  *r = argument;
 	Oid			user;
@@ -385,7 +402,6 @@ svc_expire_now(PG_FUNCTION_ARGS)
 	Oid			relation;
 	List	   *retentions;
 	ListCell   *cell;
-	SqlScope	scope;
 
 	svc_check_writable("svc.expire_now()");
 	relation = PG_ARGISNULL(0) ? InvalidOid : svc_arg_relation(fcinfo, 0, "of_relation");
@@ -393,9 +409,7 @@ svc_expire_now(PG_FUNCTION_ARGS)
 		svc_check_relation_owner(relation);
 	InitMaterializedSRF(fcinfo, 0);
 
-	svc_sql_begin(&scope, svc_extension_owner());
-	retentions = retentions_of(scope.saved_user, relation, scope.cxt);
-	svc_sql_end(&scope);
+	retentions = retention_list(GetUserId(), relation);
 	if (retentions == NIL && OidIsValid(relation))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -405,7 +419,7 @@ svc_expire_now(PG_FUNCTION_ARGS)
 	{
 		Retention  *r = lfirst(cell);
 
-		if (svc_run_protected(expire, r, false, psprintf("expired rows of %s were not deleted",
+		if (svc_run_protected(retention_expire, r, false, psprintf("expired rows of %s were not deleted",
 												  svc_quote_relation(r->relation)),
 							  "The table is left as it was; the others were cleaned."))
 			report(fcinfo, r);
@@ -485,4 +499,5 @@ RetentionInit(void)
 {
 	svc_guard_register(&retention_table);
 	svc_register_ddl_handler(&retention_ddl);
+	RetentionJobInit();
 }

@@ -103,13 +103,15 @@ CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.retention
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.retention
     FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
 ALTER TABLE svc.retention ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON svc.retention
+    FOR EACH STATEMENT EXECUTE FUNCTION svc.catalog_changed();
 SELECT pg_catalog.pg_extension_config_dump('svc.retention',
     'WHERE relation IN (SELECT c.oid FROM pg_catalog.pg_class c WHERE pg_catalog.pg_has_role(c.relowner, ''MEMBER''))');
 
 CREATE FUNCTION svc.keep_rows(relation regclass, age_column name, keep interval) RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_keep_rows';
 COMMENT ON FUNCTION svc.keep_rows(regclass, name, interval) IS
-'Declares for how long the rows of a table are kept; called again it changes that. age_column: timestamptz, timestamp or date, with an index that begins with it. keep: rows whose age_column is before now() - keep are deleted; ''0'' for a column such as expires_at. svc.expire_now deletes them.
+'Declares for how long the rows of a table are kept; called again it changes that. age_column: timestamptz, timestamp or date, with an index that begins with it. keep: rows whose age_column is before now() - keep are deleted; ''0'' for a column such as expires_at. A worker deletes them from time to time; svc.expire_now does at once.
 Errors: 22004, 22023 keep is NULL, below zero or above 1000 years; 42501 not the owner of the table; 42703 no such column; 42804 a column of another type; 55000 no index; 42809, 42P16 not an ordinary table.';
 
 CREATE FUNCTION svc.drop_retention(relation regclass) RETURNS void

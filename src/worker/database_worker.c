@@ -28,6 +28,9 @@ PGDLLEXPORT void svc_worker_main(Datum arg);
 /* how long to wait for somebody else who is at work in the database, in milliseconds */
 #define BUSY_DELAY 100
 
+/* how long to stay away where somebody is about to change the extension, in milliseconds */
+#define HELD_DELAY 1000
+
 /* how many times less often a database without the extension is looked at */
 #define ABSENT_FACTOR 10
 
@@ -67,6 +70,8 @@ next_visit(const Stay *stay, RoundResult result)
 
 	if (result == ROUND_ABSENT)
 		return later(now, Min((int64) worker_interval * ABSENT_FACTOR, INT_MAX));
+	if (result == ROUND_HELD)
+		return later(now, HELD_DELAY);
 	if (stay->rung)
 		return now;
 	return Min(stay->next, later(now, worker_interval));
@@ -80,7 +85,7 @@ static void
 leave_if_done(Stay *stay, RoundResult result)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	bool		must = worker_must_leave() || result == ROUND_ABSENT;
+	bool		must = worker_must_leave();
 	TimestampTz end = stay->called ? later(stay->busy_until, worker_idle_timeout) : now;
 
 	if (worker_shared->wanted)
@@ -127,7 +132,7 @@ work(void)
 		}
 		leave_if_done(&stay, result);
 		if (result == ROUND_BUSY || !stay.rung)
-			svc_wait_idle(time_to_wait(&stay, result));
+			svc_wait_idle(time_to_wait(&stay, result), 0);
 	}
 }
 
@@ -169,7 +174,7 @@ svc_worker_main(Datum arg)
 	{
 		BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 		set_up();
-		round_begin_session(false);
+		round_begin_session(READER_LOG);
 		work();
 	}
 	PG_CATCH();

@@ -441,7 +441,7 @@ svc_launcher_main(Datum arg)
 			next_look = in(worker_interval);
 		}
 		start_workers();
-		svc_wait_idle(time_to_wait(next_look));
+		svc_wait_idle(time_to_wait(next_look), 1);
 	}
 }
 
@@ -452,6 +452,6 @@ LauncherInit(void)
 	BackgroundWorker launcher;
 
 	worker_describe(&launcher, "svc_launcher_main", SVC_EXTENSION " launcher");
-	launcher.bgw_restart_time = 5;
+	launcher.bgw_restart_time = 1;
 	RegisterBackgroundWorker(&launcher);
 }

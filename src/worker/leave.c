@@ -114,21 +114,21 @@ static void
 send_away(Oid database)
 {
 	TimestampTz since = GetCurrentTimestamp();
+	long		waited = 0;
 	bool		told = false;
 
-	while (slot_send_away(database, 0) != 0)
+	while (waited < GIVE_UP && slot_send_away(database, 0) != 0)
 	{
-		TimestampTz now = GetCurrentTimestamp();
-
-		if (TimestampDifferenceExceeds(since, now, GIVE_UP))
-			return;
-		if (!told && TimestampDifferenceExceeds(since, now, PATIENCE))
+		if (!told && waited >= PATIENCE)
 		{
 			(void) slot_send_away(database, SIGTERM);
 			told = true;
 		}
-		svc_wait(100);
+		svc_wait(told ? 100 : PATIENCE - waited);
+		waited = TimestampDifferenceMilliseconds(since, GetCurrentTimestamp());
 	}
+	ereport(DEBUG1,
+			(errmsg_internal("waited %ld ms for a worker to leave database %u", waited, database)));
 }
 
 /* Keep workers out of a database for the rest of the transaction. */

@@ -16,8 +16,13 @@
 #include "worker/doorbell.h"
 #include "worker/pending.h"
 #include "worker/round.h"
+#include "worker/states.h"
 
 #define ENTRY "run_pending"
+
+/* The argument of the entry: what the caller is told of errors */
+#define TELL_ALL "all"
+#define TELL_LITTLE "little"
 
 /* how long to wait for somebody else who is at work in the database, in milliseconds */
 #define BUSY_DELAY 20
@@ -54,7 +59,7 @@ run_pending(List *items)
 	RoundResult result;
 	TimestampTz next;
 
-	round_begin_session(true);
+	round_begin_session(strcmp(linitial(items), TELL_ALL) == 0 ? READER_CALLER : READER_STRANGER);
 	do
 	{
 		(void) doorbell_rang_here();
@@ -64,7 +69,7 @@ run_pending(List *items)
 	} while (result == ROUND_BUSY ||
 			 (result == ROUND_DONE && !round_failed() &&
 			  (next <= GetCurrentTimestamp() || doorbell_rang_here())));
-	if (result == ROUND_ABSENT)
+	if (result != ROUND_DONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("extension \"%s\" is not there, or is being changed", SVC_EXTENSION),
@@ -82,6 +87,7 @@ svc_run_pending(PG_FUNCTION_ARGS)
 		.what = "svc.run_pending",
 		.database = MyDatabaseId,
 		.entry = ENTRY,
+		.items = list_make1(worker_may_read_errors(MyDatabaseId) ? TELL_ALL : TELL_LITTLE),
 		.type = SVC_EXTENSION " runner"
 	};
 

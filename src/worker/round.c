@@ -17,6 +17,7 @@
 #include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "worker/doorbell.h"
@@ -53,11 +54,11 @@ typedef struct JobState
 static JobState jobs[MAX_JOBS];
 static int	n_jobs = 0;
 
-/* Somebody waits for what is done, and is told what goes wrong */
-static bool is_waited_for = false;
+/* Who is told what goes wrong */
+static RoundReader reader = READER_LOG;
 
-/* The extension was not to be had the last time */
-static bool is_absent = false;
+/* Whether the extension was to be had the last time: ROUND_DONE, ROUND_HELD or ROUND_ABSENT */
+static RoundResult extension = ROUND_DONE;
 
 /* For the log: the name of the database, when the session began */
 static char database_name[NAMEDATALEN];
@@ -73,10 +74,13 @@ worker_register_job(const WorkerJob *job)
 
 /* A session that does rounds begins: everything is due. */
 void
-round_begin_session(bool waited_for)
+round_begin_session(RoundReader told)
 {
-	is_waited_for = waited_for;
-	is_absent = false;
+	reader = told;
+	/* nor is a stranger told what code of other services says */
+	if (reader == READER_STRANGER)
+		client_min_messages = ERROR;
+	extension = ROUND_DONE;
 	for (int i = 0; i < n_jobs; i++)
 		jobs[i] = (JobState) {.job = jobs[i].job};
 	StartTransactionCommand();
@@ -96,26 +100,22 @@ work_lock(void)
 	return tag;
 }
 
-/* Keep the extension as it is until the transaction ends; false: it is not there, or about to change. */
-static bool
+/*
+ * Keep the extension as it is until the transaction ends, if it is there and
+ * nobody is about to change it.
+ */
+static RoundResult
 hold_extension(void)
 {
-	Oid			extension = get_extension_oid(SVC_EXTENSION, true);
+	Oid			oid = get_extension_oid(SVC_EXTENSION, true);
 	LOCKTAG		tag;
 
-	if (!OidIsValid(extension))
-		return false;
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension, 0);
-	return LockAcquire(&tag, AccessShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL &&
-		get_extension_oid(SVC_EXTENSION, true) == extension;
-}
-
-/* The same; remembered for worker_must_leave(). */
-static bool
-extension_is_held(void)
-{
-	is_absent = !hold_extension();
-	return !is_absent;
+	if (!OidIsValid(oid))
+		return ROUND_ABSENT;
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, oid, 0);
+	if (LockAcquire(&tag, AccessShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return ROUND_HELD;
+	return get_extension_oid(SVC_EXTENSION, true) == oid ? ROUND_DONE : ROUND_ABSENT;
 }
 
 /* Are we still the one at work here?  Inside a transaction. */
@@ -132,7 +132,7 @@ bool
 worker_must_leave(void)
 {
 	CHECK_FOR_INTERRUPTS();
-	return is_absent || (worker_shared && slot_must_leave());
+	return extension != ROUND_DONE || (worker_shared && slot_must_leave());
 }
 
 /* What worker_transaction does, to be caught */
@@ -150,7 +150,8 @@ do_piece(const Piece *piece)
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	XactIsoLevel = piece->isolation;
-	if (!extension_is_held())
+	extension = hold_extension();
+	if (extension != ROUND_DONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("extension \"%s\" is not there, or is being changed", SVC_EXTENSION)));
@@ -237,17 +238,42 @@ remember(const char *text)
 	return is_new;
 }
 
-/* Say what went wrong, to whoever waits for it or to the log. */
+/* Say what went wrong in full: to the caller, or only to the log. */
 static void
-say(const char *job, const ErrorData *error)
+say_all(int level, const char *job, const ErrorData *error)
 {
-	ereport(is_waited_for ? WARNING : LOG,
+	ereport(level,
 			(errcode(error->sqlerrcode),
-			 is_waited_for ? errmsg("%s: %s", job, error->message) :
+			 level == WARNING ? errmsg("%s: %s", job, error->message) :
 			 errmsg("%s in database \"%s\": %s", job, database_name, error->message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0,
 			 error->hint ? errhint("%s", error->hint) : 0,
 			 error->context ? errcontext("%s", error->context) : 0));
+}
+
+/* Say that something went wrong to a caller who may not read what belongs to other services. */
+static void
+say_little(const char *job, const ErrorData *error)
+{
+	client_min_messages = WARNING;
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("%s: not everything could be done", job),
+			 errdetail("What failed stays pending."),
+			 errhint("The server's log and svc.workers say why; the owner of the database may read that.")));
+	client_min_messages = ERROR;
+}
+
+/* Say what went wrong. */
+static void
+say(const char *job, const ErrorData *error)
+{
+	if (reader == READER_CALLER)
+		say_all(WARNING, job, error);
+	else
+		say_all(LOG_SERVER_ONLY, job, error);
+	if (reader == READER_STRANGER)
+		say_little(job, error);
 }
 
 /* An error of a job that goes on with other pieces. */
@@ -259,11 +285,11 @@ worker_complain(const char *job, const ErrorData *error)
 	bool		is_new;
 
 	/* asked to leave: not worth a word */
-	if (is_absent)
+	if (extension != ROUND_DONE)
 		return;
 	state->complained = true;
 	is_new = remember(text);
-	if (is_new_here(state, text) && (is_new || is_waited_for))
+	if (is_new_here(state, text) && (is_new || reader != READER_LOG))
 		say(job, error);
 }
 
@@ -272,7 +298,7 @@ void
 worker_failed(const char *job, const ErrorData *error)
 {
 	worker_complain(job, error);
-	if (!is_absent)
+	if (extension == ROUND_DONE)
 		state_of(job)->failed = true;
 }
 
@@ -341,12 +367,12 @@ static RoundResult
 begin(void)
 {
 	LOCKTAG		tag = work_lock();
-	RoundResult result = ROUND_DONE;
+	RoundResult result;
 
 	StartTransactionCommand();
-	if (!extension_is_held())
-		result = ROUND_ABSENT;
-	else if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	result = extension = hold_extension();
+	if (result == ROUND_DONE &&
+		LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		result = ROUND_BUSY;
 	CommitTransactionCommand();
 	return result;
@@ -416,5 +442,5 @@ round_do(bool rung, TimestampTz *next)
 	forget_errors();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
-	return is_absent ? ROUND_ABSENT : ROUND_DONE;
+	return extension;
 }

@@ -139,6 +139,9 @@ static void
 give_back(int code, Datum arg)
 {
 	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
+	/* whoever was told to make room did not fail */
+	if (slot_is_banned(my_slot->database))
+		my_slot->clean = true;
 	my_slot->state = SLOT_ENDED;
 	my_slot->process = NO_PROCESS;
 	my_slot->pid = 0;

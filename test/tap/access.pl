@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-my $node = new_server('main');
+my $node = new_server('main', workers => 0);
 my $db = 'postgres';
 my $statements = 0;
 

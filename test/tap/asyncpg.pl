@@ -21,7 +21,7 @@ skip_all_tests('asyncpg', "it is not installed for $python")
   if system("$python -c 'import asyncpg' >/dev/null 2>&1") != 0;
 
 my $shop = "$FindBin::RealBin/../../examples/shop";
-my $node = new_server('main', conf => "jit = off\n");
+my $node = new_server('main', workers => 0, conf => "jit = off\n");
 my ($out, $err);
 
 ask_for_passwords($node);
@@ -38,6 +38,6 @@ my @checks = $out =~ /^((?:not )?ok - .*)$/mg;
 is(scalar @checks, $planned, "and has made its $planned checks");
 like($_, qr/^ok /, s/^(not )?ok - //r) foreach @checks;
 
-run_checks($node, 'postgres', "$shop/databases_test.sql", 159);
+run_checks($node, 'postgres', "$shop/databases_test.sql", 163);
 $node->stop;
 done_testing();

@@ -16,7 +16,7 @@ use SvcTest;
 use Test::More;
 
 my $checks = 67;
-my $node = new_server('main', tcp => 1, conf => "jit = off\nmax_worker_processes = 16\n");
+my $node = new_server('main', workers => 0, tcp => 1, conf => "jit = off\nmax_worker_processes = 16\n");
 my $example = "$FindBin::RealBin/../../examples/chat";
 my @services = qw(auth user);
 my ($rc, $out, $err);

@@ -27,7 +27,7 @@ local $ENV{PGPASSWORD} = 'the superuser';
 my %node;
 foreach my $i (0 .. $#services)
 {
-	my $node = new_server($services[$i], tcp => 1, install_path => $paths[$i], conf => "jit = off\nmax_worker_processes = 16\n");
+	my $node = new_server($services[$i], workers => 0, tcp => 1, install_path => $paths[$i], conf => "jit = off\nmax_worker_processes = 16\n");
 
 	$node->safe_psql('postgres', "ALTER ROLE CURRENT_USER PASSWORD '$ENV{PGPASSWORD}'");
 	note("$services[$i]: " . one($node, 'postgres', 'SELECT version()'));

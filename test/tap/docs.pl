@@ -255,7 +255,7 @@ sub check_tour
 {
 	my $root = getcwd();
 	my $documented = tour_of_readme();
-	my $server = new_server('tour');
+	my $server = new_server('tour', workers => 0);
 	my @shop = ('-h', $server->host, '-p', $server->port, '-d', 'postgres');
 	my @printed;
 

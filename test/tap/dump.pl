@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-my $node = new_server('main');
+my $node = new_server('main', workers => 0);
 my $tempdir = PostgreSQL::Test::Utils::tempdir;
 my $restored = 0;
 
@@ -356,7 +356,7 @@ check_copy($other, 'shop', settings => 1);
 rows($other, 'shop', "SELECT state FROM svc.status() WHERE item = 'preload' AND detail LIKE '%not %'", 'ok', 'svc.status() says so, and that it need not be');
 
 # Roles that are not there: the restore says so, and nothing of it is half there
-my $strange = new_server('strange');
+my $strange = new_server('strange', workers => 0);
 {
 	local $ENV{PGHOST} = $strange->host;
 	local $ENV{PGPORT} = $strange->port;

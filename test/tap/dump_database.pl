@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-my $node = new_server('main', conf => "max_worker_processes = 16\n");
+my $node = new_server('main', workers => 0, conf => "max_worker_processes = 16\n");
 my $tempdir = PostgreSQL::Test::Utils::tempdir;
 my $user = one($node, 'postgres', 'SELECT current_user');
 

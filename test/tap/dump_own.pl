@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-my $node = new_server('main');
+my $node = new_server('main', workers => 0);
 my $tempdir = PostgreSQL::Test::Utils::tempdir;
 
 # ---- a database with one service, in which its user owns everything ----

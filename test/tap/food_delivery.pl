@@ -13,8 +13,8 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-my $checks = 133;
-my $node = new_server('main', tcp => 1, conf => "jit = off\nmax_worker_processes = 16\n");
+my $checks = 136;
+my $node = new_server('main', workers => 0, tcp => 1, conf => "jit = off\nmax_worker_processes = 16\n");
 my $example = "$FindBin::RealBin/../../examples/food-delivery";
 my @services = qw(auth restaurant order payment);
 my ($rc, $out, $err);

@@ -18,7 +18,7 @@ use Test::More;
 
 tool($_) foreach 'flyway-13.12.0', 'goose', 'drizzle-0.45';
 
-my $node = new_server('main', tcp => 1, conf => "max_worker_processes = 16\njit = off\n");
+my $node = new_server('main', workers => 0, tcp => 1, conf => "max_worker_processes = 16\njit = off\n");
 my $examples = "$FindBin::RealBin/../../examples";
 my $flyway = start_flyway('13.12.0');
 

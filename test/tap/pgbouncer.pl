@@ -18,7 +18,7 @@ use Test::More;
 
 my $program = pgbouncer();
 
-my $checks = 159;
+my $checks = 163;
 my $shop = "$FindBin::RealBin/../../examples/shop";
 my $node = new_server('main', conf => "jit = off\nmax_connections = 60\n");
 my ($rc, $out, $err);

@@ -17,7 +17,7 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-my $node = new_server('main', conf => "jit = off\n");
+my $node = new_server('main', workers => 0, conf => "jit = off\n");
 my $superuser = one($node, 'postgres', 'SELECT current_user');
 my $root = "$FindBin::RealBin/../..";
 

@@ -14,7 +14,7 @@ use SvcTest;
 use Test::More;
 
 my $checks = 133;
-my $node = new_server('main', conf => "jit = off\n");
+my $node = new_server('main', workers => 0, conf => "jit = off\n");
 my $example = "$FindBin::RealBin/../../examples/social-events";
 my ($rc, $out, $err);
 

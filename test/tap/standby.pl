@@ -47,7 +47,7 @@ $standby->start;
 # Every function but those of triggers and types, with a call of it: NULL for each argument.  What
 # cannot be written is refused before arguments are looked at.
 my %reads = map { $_ => 1 } qw(check_connections check_contracts check_grants connection_info current_service
-  export_contract how_owned journal_backlog journal_entries migrations owner_of owners_of_query plan_migrations read_migration status validate_migrations version);
+  export_contract how_owned journal_backlog journal_entries migrations owner_of owners_of_query plan_migrations read_migration status validate_migrations version worker_states);
 my @calls = lines($primary, $db, <<'SQL');
 SELECT p.proname || ' ' || format('%s svc.%I(%s)', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, p.proname,
            (SELECT string_agg(format('%sNULL::%s', CASE WHEN a.n = p.pronargs AND p.provariadic <> 0 THEN 'VARIADIC ' END,
@@ -78,11 +78,12 @@ my @read_calls = (
 	"SELECT number, statement FROM svc.plan_migrations('people')", "SELECT * FROM svc.journal_entries()",
 	"SELECT * FROM svc.journal_backlog()",
 	"SELECT number, statement FROM svc.read_migration('1_a.sql', 'SELECT 1; SELECT 2')",
-	"SELECT item, state FROM svc.status() WHERE item <> 'server'", "SET ROLE people_owner \\; SELECT svc.current_service()");
+	"SELECT item, state FROM svc.status() WHERE item <> 'server'",
+	"SELECT kind, state FROM svc.worker_states() WHERE kind <> 'launcher'", "SET ROLE people_owner \\; SELECT svc.current_service()");
 my %tried = map { /svc\.(\w+)\(/ ? ($1 => 1) : () } @read_calls;
 is(join(' ', sort keys %tried), join(' ', sort keys %reads), 'each of those is called below');
 
-my @views = lines($primary, $db, "SELECT oid::regclass FROM pg_class WHERE relnamespace = 'svc'::regnamespace AND relkind IN ('v', 'r') ORDER BY 1");
+my @views = lines($primary, $db, "SELECT oid::regclass FROM pg_class WHERE relnamespace = 'svc'::regnamespace AND relkind IN ('v', 'r') AND relname <> 'workers' ORDER BY 1");
 note(scalar @views . ' tables and views');
 
 # A standby answers as the primary does
@@ -96,6 +97,8 @@ foreach my $query (@read_calls, map { "SELECT * FROM $_" } @views)
 	is($answers[1], $answers[0], "standby: $query");
 }
 rows($standby, $db, "SELECT state FROM svc.status() WHERE item = 'server'", 'warning', 'svc.status() says that it is a standby');
+
+rows($standby, $db, 'SELECT count(*) FROM svc.workers', '0', 'there is no launcher on it');
 
 # and refuses to change, as does a transaction that is read only
 refused($standby, $db, [ map { [ $_, '25006' ] } @writing ], 'a standby refuses every function that writes');
@@ -139,6 +142,7 @@ follows("ALTER SCHEMA people RENAME TO folk", "SELECT string_agg(relation::text,
 
 # Promoted it writes, in that same session too
 $standby->promote;
+ok($standby->poll_query_until($db, "SELECT count(*) = 1 FROM svc.workers WHERE kind = 'launcher'"), 'promoted it has one');
 $primary->stop('immediate');
 is($session->query_safe("SELECT svc.create_service('fifth', schema => 'fifth', login => 'fifth_user')"), 'created', 'a promoted standby makes services');
 is($session->query_safe('SELECT pg_backend_pid()'), $before, 'in a session from before');

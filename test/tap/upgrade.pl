@@ -111,7 +111,8 @@ unlike($before{$_}, qr/^(grants|missing|contract)\|/m, "$_ is well") foreach qw(
 
 # The new server must be like the old one: since 18 checksums are on by default
 $new->init(extra => [ @options, $new_major >= 18 && $old_major < 18 ? ('--no-data-checksums') : () ]);
-$new->append_conf('postgresql.conf', "max_worker_processes = 16\n");
+# Nothing is to happen by itself
+$new->append_conf('postgresql.conf', "max_worker_processes = 16\nsvc_ownership.max_workers = 0\n");
 $old->stop;
 
 sub upgrade

@@ -4,3 +4,4 @@ SELECT svc.publish('auth', 'users', 'users', columns => '{id,full_name,phone,rol
 SELECT svc.publish('auth', 'addresses', 'addresses',
                    columns => '{id,user_id,label,street,city,postcode,country,latitude,longitude,instructions}');
 SELECT svc.grant_contract('auth', 'order');
+SELECT svc.grant_contract('auth', 'restaurant', 'users');

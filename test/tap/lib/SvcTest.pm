@@ -19,6 +19,7 @@ our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one 
   pgbouncer start_pooler stop_pooler);
 
 # Make and start a server that preloads the library, unless preload => 0.
+# workers: svc_ownership.max_workers; 0 where nothing is to happen by itself.
 # conf: further settings; init: arguments of initdb; install_path: of another
 # server, with the extension in it; tcp: it also listens on 127.0.0.1 and asks
 # for a password there.
@@ -32,7 +33,9 @@ sub new_server
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'svc_ownership'")
 	  if $opt{preload} // 1;
 	$node->append_conf('postgresql.conf', "log_line_prefix = '%m %p %e %b %q%u@%d '\n"
-		  . "log_statement = none\n" . ($opt{conf} // ''));
+		  . "log_statement = none\n"
+		  . (defined $opt{workers} ? "svc_ownership.max_workers = $opt{workers}\n" : '')
+		  . ($opt{conf} // ''));
 	if ($opt{tcp})
 	{
 		$node->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'");
