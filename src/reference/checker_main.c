@@ -170,7 +170,7 @@ wait_for_questions(TimestampTz since)
 
 	if (left <= 0 || check_request_must_leave())
 		return false;
-	svc_wait_idle(left);
+	svc_wait_idle(left, 0);
 	(void) worker_reload();
 	return true;
 }
