@@ -414,18 +414,24 @@ decide(Statement *s)
 	}
 }
 
+/* An empty set of keys, which is all that its context holds. */
+static void
+make_keys(Statement *s)
+{
+	MemoryContext old = MemoryContextSwitchTo(s->cxt);
+
+	s->keys = key_set_make(s->check->reference);
+	MemoryContextSwitchTo(old);
+}
+
 /* Make room for more keys: decide those that there are, and forget them. */
 static void
 flush(Statement *s)
 {
-	MemoryContext old;
-
 	lookup_end(&s->scope);
-	old = MemoryContextSwitchTo(s->cxt);
 	decide(s);
 	MemoryContextReset(s->cxt);
-	s->keys = key_set_make(s->check->reference);
-	MemoryContextSwitchTo(old);
+	make_keys(s);
 	lookup_begin(&s->scope, s->check->reference);
 }
 
@@ -541,14 +547,10 @@ collect_for_commit(Statement *s)
 static void
 check_statement(Statement *s)
 {
-	MemoryContext old;
-
 	s->cxt = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership keys", ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(s->cxt);
-	s->keys = key_set_make(s->check->reference);
+	make_keys(s);
 	collect(s);
 	decide(s);
-	MemoryContextSwitchTo(old);
 	MemoryContextDelete(s->cxt);
 }
 
