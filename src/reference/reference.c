@@ -17,6 +17,7 @@
 #include "reference/reference_follow.h"
 #include "reference/reference_guard.h"
 #include "reference/reference_row.h"
+#include "reference/tombstone.h"
 #include "reference/sweep.h"
 #include "reference/violation.h"
 #include "utils/builtins.h"
@@ -213,6 +214,7 @@ ReferenceInit(void)
 	CheckInit();
 	ReferenceFollowInit();
 	CheckerInit();
+	TombstoneInit();
 	ViolationInit();
 	SweepInit();
 }
