@@ -20,7 +20,7 @@ MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counte
 MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
                journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
                journal_table journal_view launcher leave pending round slot states worker
-MODULES_REFERENCE = check_references commit declare declare_check key_set log lookup missing \
+MODULES_REFERENCE = check_references commit convert declare declare_check key_set log lookup missing \
                prevalidate reference reference_follow reference_guard reference_row \
                resolve sweep sweep_job sweep_scan trigger violation waive
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \

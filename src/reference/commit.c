@@ -162,6 +162,8 @@ resolve_collected(Collected *c, const Check *check, Relation rel)
 	}
 	check_ask(check, c->keys);
 	check_settle_unknown(check, rel, c->keys);
+	if (!check_rejects(check->reference))
+		check_report(check->reference, c->keys);
 	c->resolved = true;
 	c->command = GetCurrentCommandId(false);
 }

@@ -25,8 +25,15 @@ typedef struct KeyItem
 {
 	Datum		key;
 	uint32		hash;			/* set as soon as there is an index */
-	KeyState	state;
+	uint8		state;			/* KeyState */
 } KeyItem;
+
+/* A place in the index; the hash stands here, so that most look no further */
+typedef struct KeyPlace
+{
+	uint32		hash;
+	int			number;			/* of the item, from 1; 0: free */
+} KeyPlace;
 
 struct KeySet
 {
@@ -39,7 +46,7 @@ struct KeySet
 	int			room;
 	KeyItem    *items;
 	uint32		mask;			/* size of the index less one; 0: there is none */
-	int		   *index;			/* numbers of items from 1; 0: free */
+	KeyPlace   *index;
 	char	   *block;
 	Size		block_left;
 	Size		memory;
@@ -90,29 +97,30 @@ hash_key(const KeySet *set, Datum key)
 }
 
 /* Are two keys equal?  The same bits are, whatever the type says. */
-static bool
+static inline bool
 equal_keys(const KeySet *set, Datum a, Datum b)
 {
-	if (set->type->typbyval && a == b)
+	if (set->type->typbyval ? a == b :
+		set->type->typlen > 0 &&
+		memcmp(DatumGetPointer(a), DatumGetPointer(b), set->type->typlen) == 0)
 		return true;
 	return DatumGetBool(FunctionCall2Coll(&set->type->eq_opr_finfo, set->collation, a, b));
 }
 
 /* Where the index has a key, or the free place where it belongs. */
-static uint32
-find_slot(const KeySet *set, Datum key, uint32 hash)
+static KeyPlace *
+find_place(const KeySet *set, Datum key, uint32 hash)
 {
-	uint32		slot = hash & set->mask;
+	uint32		i = hash & set->mask;
 
-	while (set->index[slot] != 0)
+	while (set->index[i].number != 0)
 	{
-		const KeyItem *item = &set->items[set->index[slot] - 1];
-
-		if (item->hash == hash && equal_keys(set, item->key, key))
+		if (set->index[i].hash == hash &&
+			equal_keys(set, set->items[set->index[i].number - 1].key, key))
 			break;
-		slot = (slot + 1) & set->mask;
+		i = (i + 1) & set->mask;
 	}
-	return slot;
+	return &set->index[i];
 }
 
 /* The number of a key among a few. */
@@ -131,34 +139,48 @@ key_set_find(const KeySet *set, Datum key)
 {
 	if (set->mask == 0)
 		return find_among_few(set, key);
-	return set->index[find_slot(set, key, hash_key(set, key))] - 1;
+	return find_place(set, key, hash_key(set, key))->number - 1;
+}
+
+/* Put a key into an index that has room and does not have it. */
+static void
+put(KeyPlace *index, uint32 mask, KeyPlace key)
+{
+	uint32		i = key.hash & mask;
+
+	while (index[i].number != 0)
+		i = (i + 1) & mask;
+	index[i] = key;
 }
 
 /*
- * Put the items into an index of this size, a power of 2.  Hashing may raise an
- * error, after which the set must be as it was.
+ * Make an index of this size, a power of 2.  Hashing may raise an error, after
+ * which the set must be as it was.
  */
 static void
 build_index(KeySet *set, uint32 size)
 {
-	int		   *index;
+	KeyPlace   *old = set->index;
+	KeyPlace   *index = MemoryContextAllocExtended(set->cxt, mul_size(sizeof(KeyPlace), size),
+												   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
-	if (set->mask == 0)
-		for (int i = 0; i < set->count; i++)
-			set->items[i].hash = hash_key(set, set->items[i].key);
-	index = MemoryContextAllocExtended(set->cxt, mul_size(sizeof(int), size),
-									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (int i = 0; i < set->count; i++)
+	if (!old)
 	{
-		uint32		slot = set->items[i].hash & (size - 1);
-
-		while (index[slot] != 0)
-			slot = (slot + 1) & (size - 1);
-		index[slot] = i + 1;
+		for (int i = 0; i < set->count; i++)
+		{
+			set->items[i].hash = hash_key(set, set->items[i].key);
+			put(index, size - 1, (KeyPlace) {set->items[i].hash, i + 1});
+		}
 	}
-	if (set->index)
-		pfree(set->index);
-	set->memory += sizeof(int) * ((Size) size - (set->index ? set->mask + 1 : 0));
+	else
+	{
+		for (uint32 i = 0; i <= set->mask; i++)
+			if (old[i].number != 0)
+				put(index, size - 1, old[i]);
+		set->memory -= sizeof(KeyPlace) * ((Size) set->mask + 1);
+		pfree(old);
+	}
+	set->memory += sizeof(KeyPlace) * (Size) size;
 	set->index = index;
 	set->mask = size - 1;
 }
@@ -195,14 +217,14 @@ static Datum
 copy_key(KeySet *set, Datum key)
 {
 	Size		size;
-	char	   *place;
+	char	   *copy;
 
 	if (set->type->typbyval)
 		return key;
 	size = MAXALIGN(key_size(set, key));
 	if (size > BLOCK_SIZE / 4)
 	{
-		place = MemoryContextAllocHuge(set->cxt, size);
+		copy = MemoryContextAllocHuge(set->cxt, size);
 		set->memory += size;
 	}
 	else
@@ -214,12 +236,12 @@ copy_key(KeySet *set, Datum key)
 			set->block = MemoryContextAlloc(set->cxt, set->block_left);
 			set->memory += set->block_left;
 		}
-		place = set->block;
+		copy = set->block;
 		set->block += size;
 		set->block_left -= size;
 	}
-	memcpy(place, DatumGetPointer(key), key_size(set, key));
-	return PointerGetDatum(place);
+	memcpy(copy, DatumGetPointer(key), key_size(set, key));
+	return PointerGetDatum(copy);
 }
 
 /* A key as it is kept: not compressed, not stored elsewhere. */
@@ -236,7 +258,7 @@ key_set_add(KeySet *set, Datum key, int *index)
 	Datum		plain = plain_key(set, key);
 	int			number;
 	uint32		hash = 0;
-	uint32		slot = 0;
+	KeyPlace   *place = NULL;
 	bool		is_new;
 
 	if (set->count == set->room || set->mask == 0 || (uint32) set->count >= set->mask / 2)
@@ -246,8 +268,8 @@ key_set_add(KeySet *set, Datum key, int *index)
 	else
 	{
 		hash = hash_key(set, plain);
-		slot = find_slot(set, plain, hash);
-		number = set->index[slot] - 1;
+		place = find_place(set, plain, hash);
+		number = place->number - 1;
 	}
 	is_new = number < 0;
 	if (is_new)
@@ -255,10 +277,10 @@ key_set_add(KeySet *set, Datum key, int *index)
 		KeyItem		item = {copy_key(set, plain), hash, KEY_PENDING};
 
 		number = set->count;
-		if (set->mask != 0)
-			set->index[slot] = number + 1;
 		set->items[number] = item;
 		set->count++;
+		if (place)
+			*place = (KeyPlace) {hash, number + 1};
 	}
 	else
 		set->items[number].state = KEY_PENDING;
@@ -385,6 +407,39 @@ key_set_array(const KeySet *set, KeyState state, int *from, int max)
 							set->type->typalign);
 	pfree(keys);
 	return array;
+}
+
+/* Add a key of this hash to a tally, so that no two are likely to make up for a third. */
+static void
+count_hash(KeyTally *tally, uint32 hash)
+{
+	uint64		mixed = (hash + UINT64CONST(1)) * UINT64CONST(0x9E3779B97F4A7C15);
+
+	tally->count++;
+	tally->sum += mixed ^ (mixed >> 32);
+}
+
+/* Add a key, of the set or not, to a tally. */
+void
+key_set_count_key(const KeySet *set, Datum key, KeyTally *tally)
+{
+	count_hash(tally, hash_key(set, key));
+}
+
+/*
+ * A tally of the keys in a state, from a number on up to another; false where
+ * there are so few that they were not hashed.
+ */
+bool
+key_set_tally(const KeySet *set, KeyState state, int from, int to, KeyTally *tally)
+{
+	if (set->mask == 0)
+		return false;
+	*tally = (KeyTally) {0, 0};
+	for (int i = from; i < to; i++)
+		if (set->items[i].state == state)
+			count_hash(tally, set->items[i].hash);
+	return true;
 }
 
 /* A key as text, by its type's output function. */

@@ -34,6 +34,19 @@ extern int	key_set_first(const KeySet *set, KeyState state, int from);
 /* Keys in a state, at most max from number *from on, as an array; NULL when there are no more */
 extern ArrayType *key_set_array(const KeySet *set, KeyState state, int *from, int max);
 
+/*
+ * How many keys there are, and a sum over them: two tallies are equal if the
+ * keys are, in any order; else they are equal once in four billion times.
+ */
+typedef struct KeyTally
+{
+	uint64		count;
+	uint64		sum;
+} KeyTally;
+
+extern bool key_set_tally(const KeySet *set, KeyState state, int from, int to, KeyTally *tally);
+extern void key_set_count_key(const KeySet *set, Datum key, KeyTally *tally);
+
 /* A key as text, by its type's output function */
 extern char *key_set_text(const KeySet *set, int index);
 

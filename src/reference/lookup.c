@@ -75,6 +75,7 @@ typedef struct Answers
 	KeySet	   *set;
 	KeyState	state;			/* what is known of them by this */
 	int			single;			/* the number of the only key that was asked, or -1 */
+	KeyTally	tally;			/* of the keys, where that may be enough */
 } Answers;
 
 static HTAB *plans = NULL;
@@ -386,21 +387,38 @@ get_plan(const Reference *reference, bool single)
 	return plan;
 }
 
-/* A row that a lookup found. */
+/* The only key that was asked was found. */
 static bool
-receive_answer(TupleTableSlot *slot, DestReceiver *receiver)
+receive_single(TupleTableSlot *slot, DestReceiver *receiver)
 {
 	Answers    *answers = (Answers *) receiver;
-	int			index = answers->single;
-	bool		isnull = false;
 
-	if (index < 0)
-	{
-		Datum		key = slot_getattr(slot, 1, &isnull);
+	key_set_mark(answers->set, answers->single, answers->state);
+	return true;
+}
 
-		/* what nobody asked for is not there */
-		index = isnull ? -1 : key_set_find(answers->set, key);
-	}
+/* A key was found: count it. */
+static bool
+receive_to_count(TupleTableSlot *slot, DestReceiver *receiver)
+{
+	Answers    *answers = (Answers *) receiver;
+	bool		isnull;
+	Datum		key = slot_getattr(slot, 1, &isnull);
+
+	if (!isnull)
+		key_set_count_key(answers->set, key, &answers->tally);
+	return true;
+}
+
+/* A key was found: look which it is.  What nobody asked for is not there. */
+static bool
+receive_to_match(TupleTableSlot *slot, DestReceiver *receiver)
+{
+	Answers    *answers = (Answers *) receiver;
+	bool		isnull;
+	Datum		key = slot_getattr(slot, 1, &isnull);
+	int			index = isnull ? -1 : key_set_find(answers->set, key);
+
 	if (index >= 0)
 		key_set_mark(answers->set, index, answers->state);
 	return true;
@@ -442,52 +460,90 @@ run_plan(const LookupPlan *plan, Datum parameter, Oid type, Answers *answers)
 		AtEOXact_GUC(true, settings);
 }
 
-/* Look up one key, or the pending ones of a set from a number on, at most LOOKUP_KEYS. */
-static void
-ask_once(const Reference *reference, KeySet *set, int *from)
+/* A receiver of answers. */
+static Answers
+answers_for(KeySet *set, bool (*receive) (TupleTableSlot *slot, DestReceiver *receiver),
+			KeyState state)
 {
-	bool		validates = OidIsValid(reference->validator);
-	int			first = key_set_first(set, KEY_PENDING, *from);
-	bool		single = !validates && key_set_first(set, KEY_PENDING, first + 1) < 0;
-	Answers		answers = {
-		.pub = {receive_answer, startup_answers, end_answers, end_answers, DestNone},
+	return (Answers) {
+		.pub = {receive, startup_answers, end_answers, end_answers, DestNone},
 		.set = set,
-		.state = validates ? KEY_MISSING : KEY_VALID,
-		.single = single ? first : -1
+		.state = state
 	};
-	LookupPlan *plan = get_plan(reference, single);
+}
 
-	if (single)
-	{
-		run_plan(plan, key_set_key(set, first), reference->key_type, &answers);
-		*from = first + 1;
-	}
-	else
-	{
-		ArrayType  *keys = key_set_array(set, KEY_PENDING, from, LOOKUP_KEYS);
-
-		run_plan(plan, PointerGetDatum(keys), get_array_type(reference->key_type), &answers);
-		pfree(keys);
-	}
-	for (int i = first; i < *from; i++)
+/* Mark the keys of a set that are still pending, from a number on up to another. */
+static void
+mark_rest(KeySet *set, int from, int to, KeyState state)
+{
+	for (int i = from; i < to; i++)
 		if (key_set_state(set, i) == KEY_PENDING)
-			key_set_mark(set, i, validates ? KEY_VALID : KEY_MISSING);
+			key_set_mark(set, i, state);
+}
+
+/* Look up the only key that is pending. */
+static void
+ask_single(const Reference *reference, KeySet *set, int index)
+{
+	Answers		answers = answers_for(set, receive_single, KEY_VALID);
+
+	answers.single = index;
+	run_plan(get_plan(reference, true), key_set_key(set, index), reference->key_type, &answers);
+	mark_rest(set, index, index + 1, KEY_MISSING);
+}
+
+/*
+ * Look up the pending keys from a number on, at most LOOKUP_KEYS; returns how
+ * far it came.  Mostly all are there, and to see that they are only counted:
+ * to find each in the set again takes as long as to look it up.
+ */
+static int
+ask_many(const Reference *reference, KeySet *set, int first)
+{
+	Oid			type = get_array_type(reference->key_type);
+	bool		validates = OidIsValid(reference->validator);
+	LookupPlan *plan = get_plan(reference, false);
+	int			end = first;
+	ArrayType  *keys = key_set_array(set, KEY_PENDING, &end, LOOKUP_KEYS);
+	Answers		answers;
+	KeyTally	asked;
+
+	if (!validates && key_set_tally(set, KEY_PENDING, first, end, &asked))
+	{
+		answers = answers_for(set, receive_to_count, KEY_VALID);
+		run_plan(plan, PointerGetDatum(keys), type, &answers);
+		if (answers.tally.count == asked.count && answers.tally.sum == asked.sum)
+			mark_rest(set, first, end, KEY_VALID);
+	}
+	if (key_set_first(set, KEY_PENDING, first) < end && key_set_first(set, KEY_PENDING, first) >= 0)
+	{
+		answers = answers_for(set, receive_to_match, validates ? KEY_MISSING : KEY_VALID);
+		run_plan(plan, PointerGetDatum(keys), type, &answers);
+		mark_rest(set, first, end, validates ? KEY_VALID : KEY_MISSING);
+	}
+	pfree(keys);
+	return end;
 }
 
 /* lookup_ask for whoever acts for the reference already. */
 void
 lookup_ask_begun(const Reference *reference, KeySet *set)
 {
-	int			from = 0;
+	int			first = key_set_first(set, KEY_PENDING, 0);
 
-	if (key_set_first(set, KEY_PENDING, 0) < 0)
+	if (first < 0)
 		return;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	while (key_set_first(set, KEY_PENDING, from) >= 0)
+	if (!OidIsValid(reference->validator) && key_set_first(set, KEY_PENDING, first + 1) < 0)
+		ask_single(reference, set, first);
+	else
 	{
-		CHECK_FOR_INTERRUPTS();
-		ask_once(reference, set, &from);
+		while (first >= 0)
+		{
+			CHECK_FOR_INTERRUPTS();
+			first = key_set_first(set, KEY_PENDING, ask_many(reference, set, first));
+		}
 	}
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/errcodes.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/typcache.h"
@@ -64,12 +65,25 @@ missing_is_held(const Reference *reference, Relation rel, Datum key)
 	return held;
 }
 
+/* Who says that a key is missing, and where it would have to be. */
+static void
+hint_where(const Reference *reference, KeyState state)
+{
+	if (OidIsValid(reference->validator))
+		errhint("Validator %s says so.", format_procedure_qualified(reference->validator));
+	else if (state == KEY_DELETED)
+		errhint("It was deleted from %s of service \"%s\".", reference->contract_name,
+				NameStr(reference->service));
+	else
+		errhint("It must be in %s of service \"%s\".", reference->contract_name,
+				NameStr(reference->service));
+}
+
 /* Refuse a key that is missing. */
 void
 missing_raise(const Reference *reference, Relation rel, const KeySet *set, int index)
 {
 	const char *column = NameStr(TupleDescAttr(RelationGetDescr(rel), reference->column - 1)->attname);
-	bool		deleted = key_set_state(set, index) == KEY_DELETED;
 
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
@@ -79,11 +93,7 @@ missing_raise(const Reference *reference, Relation rel, const KeySet *set, int i
 			 errdetail("Key (%s)=(%s) is not present in table \"%s\".", column,
 					   key_set_text(set, index), NameStr(reference->entity)) :
 			 errdetail("Key is not present in table \"%s\".", NameStr(reference->entity)),
-			 deleted ?
-			 errhint("It was deleted from %s of service \"%s\".", reference->contract_name,
-					 NameStr(reference->service)) :
-			 errhint("It must be in %s of service \"%s\".", reference->contract_name,
-					 NameStr(reference->service)),
+			 hint_where(reference, key_set_state(set, index)),
 			 errtablecol(rel, reference->column),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, NameStr(reference->name))));
 }

@@ -281,6 +281,7 @@ append_keys(JournalKind kind, const Reference *reference, KeySet *set, KeyState 
 
 	while ((keys = key_set_array(set, state, &from, LOOKUP_KEYS)) != NULL)
 	{
+		(void) journal_append(kind, reference->relation, NameStr(reference->name), keys);
 		for (; start < from; start++)
 			if (key_set_state(set, start) == state)
 				key_set_mark(set, start, KEY_WAIVED);
@@ -413,18 +414,24 @@ decide(Statement *s)
 	}
 }
 
+/* An empty set of keys, which is all that its context holds. */
+static void
+make_keys(Statement *s)
+{
+	MemoryContext old = MemoryContextSwitchTo(s->cxt);
+
+	s->keys = key_set_make(s->check->reference);
+	MemoryContextSwitchTo(old);
+}
+
 /* Make room for more keys: decide those that there are, and forget them. */
 static void
 flush(Statement *s)
 {
-	MemoryContext old;
-
 	lookup_end(&s->scope);
-	old = MemoryContextSwitchTo(s->cxt);
 	decide(s);
 	MemoryContextReset(s->cxt);
-	s->keys = key_set_make(s->check->reference);
-	MemoryContextSwitchTo(old);
+	make_keys(s);
 	lookup_begin(&s->scope, s->check->reference);
 }
 
@@ -540,14 +547,10 @@ collect_for_commit(Statement *s)
 static void
 check_statement(Statement *s)
 {
-	MemoryContext old;
-
 	s->cxt = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership keys", ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(s->cxt);
-	s->keys = key_set_make(s->check->reference);
+	make_keys(s);
 	collect(s);
 	decide(s);
-	MemoryContextSwitchTo(old);
 	MemoryContextDelete(s->cxt);
 }
 
