@@ -57,6 +57,7 @@ ALTER TABLE regress_q.r OWNER TO regress_q_owner;
 INSERT INTO regress_q.r VALUES (7);
 SELECT svc.create_reference('regress_q.r', 't_id', 'regress_p', 't');
 CALL svc.check_references('r_t_id_ref');
+INSERT INTO svc.tombstone (reference, key_count) VALUES ('r_t_id_ref', 0);
 INSERT INTO svc.pending VALUES ('regress_p_owner', 'regress_r', 'store', '{}');
 INSERT INTO svc.journal_0 VALUES (1, '3', 'c', 'regress_p.t'::regclass, 'regress_r', now(), NULL);
 INSERT INTO svc.journal_1 SELECT * FROM svc.journal_0;

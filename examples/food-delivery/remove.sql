@@ -8,14 +8,17 @@
 \ir names.sql
 \o /dev/null
 
--- Nobody drops a service that others read: the readers go first
+-- Nobody drops a service that others read or refer to: the readers go first
 \connect :paymentdb :super :super_host :super_port
+SELECT svc.drop_reference(reference) FROM svc.references_declared;
 SELECT svc.disconnect('order');
 \connect :orderdb :super :super_host :super_port
+SELECT svc.drop_reference(reference) FROM svc.references_declared;
 SELECT svc.disconnect('auth');
 SELECT svc.disconnect('restaurant');
 SELECT svc.revoke_contract('order', 'payment', 'orders');
 \connect :restaurantdb :super :super_host :super_port
+SELECT svc.drop_reference(reference) FROM svc.references_declared;
 SELECT svc.disconnect('auth');
 \connect :authdb :super :super_host :super_port
 SELECT svc.revoke_contract('auth', 'order');

@@ -20,10 +20,12 @@
 \set admin_port :PORT
 \o /dev/null
 
--- Nobody drops a service that others read, or may read
+-- Nobody drops a service that others read, may read, or refer to
 \connect :cart_db :admin :admin_host :admin_port
+SELECT svc.drop_reference(reference) FROM svc.references_declared;
 SELECT format('SELECT svc.disconnect(%L)', service) FROM svc.check_connections() \gexec
 \connect :promotion_db :admin :admin_host :admin_port
+SELECT svc.drop_reference(reference) FROM svc.references_declared;
 SELECT format('SELECT svc.disconnect(%L)', service) FROM svc.check_connections() \gexec
 SELECT svc.revoke_contract(service, consumer, entity) FROM svc.consumers WHERE service = 'promotion';
 \connect :cart_db :admin :admin_host :admin_port

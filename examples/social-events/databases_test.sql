@@ -15,7 +15,7 @@
 \ir names.sql
 \set admin_db :DBNAME
 
-\echo 1..74
+\echo 1..77
 
 \set service user
 \set db :user_db
@@ -42,6 +42,9 @@ SELECT pg_temp.ok(pg_temp.unknown(v.relation::regclass, v.column_name, 'user_api
                   format('every %s.%s is known to the user service', v.relation, v.column_name))
   FROM (VALUES ('events', 'host_id'), ('event_attendees', 'user_id'), ('event_qna', 'user_id'), ('event_qna', 'answered_by'),
                ('reviews', 'reviewer_id')) v (relation, column_name);
+SELECT pg_temp.ok(count(*) = 5 AND bool_and(mode = 'async' AND format('%s.%s', service, entity) ~ '^(user.users|event.events)$')
+                  AND (SELECT bool_and(trigger = 'enabled') FROM svc.reference_status), 'and each is a reference, checked by a worker')
+  FROM svc.references_declared;
 SELECT pg_temp.ok(array_agg(attendees_count ORDER BY id) = '{3,3,1,3,1,0,0}', 'attendees are counted') FROM events;
 SELECT pg_temp.ok(pg_temp.outcome(:'login', format('INSERT INTO public.event_attendees (event_id, user_id, status) VALUES (%L, %L, ''confirmed'')',
                                                    pg_temp.id('e', 4), pg_temp.id('a', 9 - 1))) = '23514', 'a full event takes nobody more');
@@ -68,6 +71,9 @@ SELECT pg_temp.ok(pg_temp.unknown(v.relation::regclass, v.column_name, 'user_api
                ('shares', 'user_id')) v (relation, column_name);
 SELECT pg_temp.ok(pg_temp.unknown('posts', c, 'event_api.events') = 0, format('every posts.%s is known to the event service', c))
   FROM unnest('{event_id,attached_event_id}'::name[]) c;
+SELECT pg_temp.ok(count(*) = 8 AND bool_and(mode = 'async' AND format('%s.%s', service, entity) ~ '^(user.users|event.events)$')
+                  AND (SELECT bool_and(trigger = 'enabled') FROM svc.reference_status), 'and each is a reference, checked by a worker')
+  FROM svc.references_declared;
 SELECT pg_temp.ok(array_agg(p.id ORDER BY p.id) = ARRAY[pg_temp.id('b', 5)],
                   'a post for followers is seen by those who follow its author, in the user service')
   FROM posts p
@@ -86,6 +92,9 @@ ROLLBACK;
 \ir databases_test_service.sql
 SELECT pg_temp.ok(pg_temp.unknown('tickets', 'user_id', 'user_api.users') = 0, 'every tickets.user_id is known to the user service');
 SELECT pg_temp.ok(pg_temp.unknown('tickets', 'event_id', 'event_api.events') = 0, 'every tickets.event_id is known to the event service');
+SELECT pg_temp.ok(count(*) = 2 AND bool_and(mode = 'async' AND format('%s.%s', service, entity) ~ '^(user.users|event.events)$')
+                  AND (SELECT bool_and(trigger = 'enabled') FROM svc.reference_status), 'and each is a reference, checked by a worker')
+  FROM svc.references_declared;
 SELECT pg_temp.ok(count(*) = 3, 'tickets of events that the event service still plans')
   FROM tickets t
   JOIN event_api.events e ON e.id = t.event_id

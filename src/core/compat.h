@@ -45,6 +45,11 @@
 #define DATCONNLIMIT_INVALID_DB (-2)
 #endif
 
+/* 18 marks functions that do not return where it can be read first */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* 18 always runs a portal once */
 #if PG_VERSION_NUM >= 180000
 #define svc_portal_run(portal, receiver, completion) \

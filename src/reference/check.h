@@ -45,9 +45,9 @@ extern void check_defer(const Reference *reference, KeySet *set);
 extern void check_report(const Reference *reference, KeySet *set);
 
 /* missing.c: refuse a key */
-extern void missing_raise(const Reference *reference, Relation rel, const KeySet *set, int index)
-			pg_attribute_noreturn();
-extern void unavailable_raise(const Check *check, Relation rel) pg_attribute_noreturn();
+pg_noreturn extern void missing_raise(const Reference *reference, Relation rel, const KeySet *set,
+									  int index);
+pg_noreturn extern void unavailable_raise(const Check *check, Relation rel);
 
 /* Does a row of the relation still hold a key? */
 extern bool missing_is_held(const Reference *reference, Relation rel, Datum key);

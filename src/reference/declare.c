@@ -23,6 +23,7 @@
 #include "reference/declare.h"
 #include "reference/reference_row.h"
 #include "reference/resolve.h"
+#include "reference/violation.h"
 #include "service/connection.h"
 #include "service/contract.h"
 #include "service/ownership.h"
@@ -54,8 +55,8 @@ declare_lock_names(void)
 }
 
 /* Is there a reference of this name?  Inside a scope of the extension's owner. */
-static bool
-is_taken(const char *name)
+bool
+declare_is_taken(const char *name)
 {
 	return svc_sql("SELECT 1 FROM svc.reference WHERE reference = $1", sql_name(name)) > 0;
 }
@@ -77,7 +78,7 @@ declare_free_name(Relation rel, const char *column)
 		char	   *name = makeObjectName(RelationGetRelationName(rel), column, label);
 
 		name[strlen(name) - strlen(room)] = '\0';
-		if (!is_taken(name))
+		if (!declare_is_taken(name))
 			return name;
 	}
 }
@@ -204,8 +205,8 @@ cache_ttl_arg(FunctionCallInfo fcinfo, int i, int64 none)
 }
 
 /* A name for a reference that an argument gives, or NULL. */
-static char *
-reference_name_arg(FunctionCallInfo fcinfo, int i, const char *what)
+char *
+declare_name_arg(FunctionCallInfo fcinfo, int i, const char *what)
 {
 	char	   *name = svc_arg_name_or_null(fcinfo, i, what);
 
@@ -218,18 +219,32 @@ reference_name_arg(FunctionCallInfo fcinfo, int i, const char *what)
 	return name;
 }
 
+/* The argument that says when keys are checked. */
+int
+declare_mode_arg(FunctionCallInfo fcinfo, int i, int none)
+{
+	return word_arg(fcinfo, i, "mode", reference_mode_of,
+					"default, statement, commit, async, observe, off", none);
+}
+
+/* The argument that says what becomes of rows whose key is deleted. */
+int
+declare_on_delete_arg(FunctionCallInfo fcinfo, int i, int none)
+{
+	return word_arg(fcinfo, i, "on_delete", reference_on_delete_of,
+					"report, set_null, delete, keep", none);
+}
+
 /* The arguments from number "first" on that say how a reference behaves; what is NULL stays. */
 static void
 policy_args(FunctionCallInfo fcinfo, int first, ReferenceRow *row)
 {
-	row->mode = word_arg(fcinfo, first, "mode", reference_mode_of,
-						 "default, statement, commit, async, observe, off", row->mode);
+	row->mode = declare_mode_arg(fcinfo, first, row->mode);
 	row->on_missing = word_arg(fcinfo, first + 1, "on_missing", reference_on_missing_of,
 							   "reject, report", row->on_missing);
 	row->on_unavailable = word_arg(fcinfo, first + 2, "on_unavailable", reference_on_unavailable_of,
 								   "accept, reject", row->on_unavailable);
-	row->on_delete = word_arg(fcinfo, first + 3, "on_delete", reference_on_delete_of,
-							  "report, set_null, delete, keep", row->on_delete);
+	row->on_delete = declare_on_delete_arg(fcinfo, first + 3, row->on_delete);
 	row->cache_ttl = cache_ttl_arg(fcinfo, first + 4, row->cache_ttl);
 }
 
@@ -249,7 +264,7 @@ svc_create_reference(PG_FUNCTION_ARGS)
 	d.row.service = svc_arg_name(fcinfo, 2, "service");
 	d.row.entity = svc_arg_name(fcinfo, 3, "entity");
 	policy_args(fcinfo, 4, &d.row);
-	d.row.name = reference_name_arg(fcinfo, 9, "name");
+	d.row.name = declare_name_arg(fcinfo, 9, "name");
 	d.row.validator = svc_arg_text_or_null(fcinfo, 10, "validator");
 	d.rel = declare_open_own_table(fcinfo, 0, "relation");
 	declare_check(&d);
@@ -351,11 +366,14 @@ change(Declaration *d, const ReferenceRow *before)
 {
 	bool		renamed = strcmp(before->name, d->row.name) != 0;
 
-	if (renamed && is_taken(d->row.name))
+	if (renamed && declare_is_taken(d->row.name))
 		reference_raise_taken(d->row.name);
 	reference_update(before->name, &d->row);
 	if (renamed)
+	{
 		reference_drop_triggers(before->name, before->relation);
+		violation_follow(before->name, d->row.name);
+	}
 	declare_check_mode(d);
 	reference_make_triggers(&d->row);
 	if (loses_track(before, &d->row))
@@ -377,7 +395,7 @@ svc_alter_reference(PG_FUNCTION_ARGS)
 
 	svc_check_writable("svc.alter_reference()");
 	validator = svc_arg_text_or_null(fcinfo, 6, "validator");
-	new_name = reference_name_arg(fcinfo, 7, "new_name");
+	new_name = declare_name_arg(fcinfo, 7, "new_name");
 	before = lock_row(svc_arg_name(fcinfo, 0, "name"), false);
 	describe(&d, before);
 	d.row.confirmed = true;
@@ -414,8 +432,7 @@ svc_drop_reference(PG_FUNCTION_ARGS)
 	if (!row)
 		PG_RETURN_VOID();
 	svc_sql_begin(&scope, svc_extension_owner());
-	svc_sql("DELETE FROM svc.reference WHERE reference = $1", sql_name(name));
-	reference_drop_triggers(name, row->relation);
+	reference_forget(row);
 	svc_sql_end(&scope);
 	PG_RETURN_VOID();
 }

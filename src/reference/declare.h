@@ -27,6 +27,10 @@ extern void declare_check_validator(Declaration *d);
 extern Relation declare_open_own_table(FunctionCallInfo fcinfo, int i, const char *what);
 
 /* declare.c again */
+extern int	declare_mode_arg(FunctionCallInfo fcinfo, int i, int none);
+extern int	declare_on_delete_arg(FunctionCallInfo fcinfo, int i, int none);
+extern char *declare_name_arg(FunctionCallInfo fcinfo, int i, const char *what);
+extern bool declare_is_taken(const char *name);
 extern char *declare_free_name(Relation rel, const char *column);
 extern void declare_lock_names(void);
 extern void declare_make(Declaration *d);

@@ -16,6 +16,7 @@
 #include "reference/reference_follow.h"
 #include "reference/reference_guard.h"
 #include "reference/reference_row.h"
+#include "reference/tombstone.h"
 #include "reference/sweep.h"
 #include "reference/violation.h"
 #include "utils/builtins.h"
@@ -211,6 +212,7 @@ ReferenceInit(void)
 	ReferenceGuardInit();
 	CheckInit();
 	ReferenceFollowInit();
+	TombstoneInit();
 	ViolationInit();
 	SweepInit();
 }

@@ -200,5 +200,13 @@ COMMENT ON VIEW svc.reference_status IS
 
 GRANT SELECT ON svc.references_declared, svc.reference_status TO PUBLIC;
 
+CREATE FUNCTION svc.convert_foreign_key(relation regclass, constraint_name name, service name = NULL, entity name = NULL,
+        mode text = NULL, on_delete text = NULL, name name = NULL)
+    RETURNS name
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_convert_foreign_key';
+COMMENT ON FUNCTION svc.convert_foreign_key(regclass, name, name, name, text, text, name) IS
+'Makes a reference of a foreign key, with the data in place; returns its name. A NOTICE says what changes. relation: the table that has the foreign key. constraint_name: a foreign key of one column. service, entity: what is published of the referenced table with the referenced column as its key; found where there is one only. mode: as of svc.create_reference; NULL: commit if the foreign key is deferrable, else default. on_delete: NULL: delete for CASCADE, set_null for SET NULL, else report: a reference keeps no key from being deleted. name: the foreign key''s, if no other reference has it. A foreign key that is NOT VALID becomes a reference whose rows are not checked. Both tables are locked until the transaction ends.
+Errors: 42704 no such constraint; 42809 not a foreign key, or one of a partition; 0A000 several columns; 55000 the referenced table is not published with that key; 22023 published several times, or both tables are of one service; and those of svc.create_reference.';
+
 REVOKE EXECUTE ON FUNCTION svc.reference_follows_service FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION svc.create_reference, svc.alter_reference, svc.drop_reference FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION svc.create_reference, svc.alter_reference, svc.drop_reference, svc.convert_foreign_key FROM PUBLIC;

@@ -79,14 +79,6 @@ remake_triggers(List *rows)
 		reference_make_triggers(lfirst(cell));
 }
 
-/* End a reference. */
-static void
-forget(const ReferenceRow *row)
-{
-	svc_sql("DELETE FROM svc.reference WHERE reference = $1", sql_name(row->name));
-	reference_drop_triggers(row->name, row->relation);
-}
-
 /* A column has another name, in a table and all of its parts, or in a contract that is a table. */
 static void
 follow_column_rename(SqlScope *scope, Oid relation, RenameStmt *rename)
@@ -214,7 +206,7 @@ merge_own(SqlScope *scope, Oid child, const ReferenceRow *whole)
 
 		if (!says_the_same(own, whole))
 			continue;
-		forget(own);
+		reference_forget(own);
 		ereport(NOTICE,
 				(errmsg("reference \"%s\" of %s is now a part of reference \"%s\"", own->name,
 						svc_quote_relation(child), whole->name)));
@@ -537,7 +529,7 @@ follow_dropped(List *objects)
 	{
 		ReferenceRow *row = lfirst(cell);
 
-		forget(row);
+		reference_forget(row);
 		if (get_rel_name(row->relation))
 			ereport(NOTICE,
 					(errmsg("reference \"%s\" of %s went with its column \"%s\"", row->name,
@@ -558,7 +550,7 @@ forget_references_of(SqlScope *scope, const char *service)
 
 		if (!get_rel_name(row->relation) || !ownership_is(row->relation, service))
 			continue;
-		forget(row);
+		reference_forget(row);
 		ereport(NOTICE,
 				(errmsg("reference \"%s\" of %s went with service \"%s\"", row->name,
 						svc_quote_relation(row->relation), service)));

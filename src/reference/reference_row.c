@@ -20,6 +20,7 @@
 #include "parser/parse_func.h"
 #include "reference/reference_row.h"
 #include "reference/resolve.h"
+#include "reference/violation.h"
 #include "service/ownership.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -302,4 +303,13 @@ reference_drop_triggers(const char *name, Oid relation)
 						 statement_triggers[i].type, statement_triggers[i].function);
 		drop_trigger(lfirst_oid(cell), name, ROW_TRIGGER_TYPE, ROW_TRIGGER_FUNCTION);
 	}
+}
+
+/* End a reference, and forget what is known of it.  Inside a scope of the extension's owner. */
+void
+reference_forget(const ReferenceRow *row)
+{
+	svc_sql("DELETE FROM svc.reference WHERE reference = $1", sql_name(row->name));
+	violation_follow(row->name, NULL);
+	reference_drop_triggers(row->name, row->relation);
 }

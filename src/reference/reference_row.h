@@ -52,7 +52,7 @@ typedef struct ReferenceRow
 extern List *reference_select(SqlScope *scope, const char *condition, const SqlArg *args,
 							  int nargs);
 extern ReferenceRow *reference_row(SqlScope *scope, const char *name);
-extern void reference_raise_taken(const char *name) pg_attribute_noreturn();
+pg_noreturn extern void reference_raise_taken(const char *name);
 extern void reference_insert(const ReferenceRow *row);
 extern void reference_update(const char *name, const ReferenceRow *row);
 extern ReferenceNames reference_row_names(const ReferenceRow *row);
@@ -60,5 +60,6 @@ extern ReferenceNames reference_row_names(const ReferenceRow *row);
 extern void reference_make_triggers(const ReferenceRow *row);
 extern void reference_make_part_triggers(const ReferenceRow *row, Oid part);
 extern void reference_drop_triggers(const char *name, Oid relation);
+extern void reference_forget(const ReferenceRow *row);
 
 #endif							/* SVC_REFERENCE_ROW_H */

@@ -115,6 +115,7 @@ look_at_all(Look *look, JournalVisit visit)
 	cursor.read = journal_snapshot_none();
 	look->kinds = unread;
 	look_at(look, visit);
+	look->kinds = NULL;
 }
 
 /* Add an entry to the figures of its subject. */

@@ -13,8 +13,9 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-my $checks = 133;
-my $node = new_server('main', workers => 0, conf => "jit = off\n");
+my $checks = 149;
+my $node = new_server('main', workers => 0, conf => "jit = off
+");
 my $example = "$FindBin::RealBin/../../examples/social-events";
 my ($rc, $out, $err);
 
@@ -30,7 +31,7 @@ if ($missing ne '')
 
 # The services in databases of their own read each other by logins of their own
 ask_for_passwords($node);
-my $database_checks = 74;
+my $database_checks = 77;
 ($rc, $out, $err) = run_script($node, 'postgres', "$example/databases.sql");
 is($rc . $out . $err, '0', 'databases.sql without a word');
 
@@ -91,6 +92,23 @@ rows($node, 'anigmaa2', "SELECT count(*) FROM pg_extension WHERE extname <> 'plp
 ($rc, $out, $err) = run_script($node, 'anigmaa2', "$example/schemas.sql", prefix => 'staging_');
 is($rc . $err, '0', 'with a prefix it runs');
 run_checks($node, 'anigmaa2', "$example/test.sql", $checks, deployment => 'schemas', prefix => 'staging_');
+
+# The conversion, with the data in place: what was a foreign key is a reference,
+# and the same checks hold
+foreach my $dbname (sort keys %deployment)
+{
+	($rc, $out, $err) = run_script($node, $dbname, "$example/references.sql");
+	is($rc . $out, '0', "references.sql in $dbname");
+	my $notices = () = $err =~ /NOTICE/g;
+	is($notices, 15, 'says what changes');
+	run_checks($node, $dbname, "$example/test.sql", $checks, deployment => $deployment{$dbname});
+	rows($node, $dbname, "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND svc.owner_of(conrelid) <> svc.owner_of(confrelid)", '0',
+		'no foreign key crosses services');
+	($rc, $out, $err) = run_script($node, $dbname, "$example/references.sql");
+	is($rc . $out . $err, '0', 'a second time it does nothing');
+	$node->safe_psql($dbname, 'CALL svc.check_references()');
+	rows($node, $dbname, 'SELECT count(*) FROM svc.reference_violations', '0', 'every row refers to something');
+}
 
 # Each service's file alone, in a database of its own, by its service's login
 my $tables = 0;
