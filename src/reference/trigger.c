@@ -269,6 +269,7 @@ check_ask(const Check *check, KeySet *set)
 		mark_unknown(set);
 	else
 		lookup_ask(check->reference, set);
+	tombstone_mark(check->reference, set);
 }
 
 /* Append a set's keys in a state to the journal, and accept them. */
