@@ -58,14 +58,14 @@ SELECT a.attrelid::regclass, a.attname
 SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'S';
 SELECT c.relname
   FROM pg_class c
- WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'r'
+ WHERE c.relnamespace = 'svc'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition
    AND (NOT c.oid = ANY (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'svc_ownership')
              -- what is being done in this cluster means nothing in another one
              AND c.relname <> 'provisioning'
              -- the same holds of what is left for workers; a sweep finds it again
              AND c.relname !~ '^journal_'
              -- after a restore nobody knows what became of a reference
-             AND c.relname NOT IN ('reference_state', 'reference_sweep', 'reference_violation', 'tombstone')
+             AND c.relname NOT IN ('reference_state', 'reference_parked', 'reference_sweep', 'reference_violation', 'tombstone')
         OR (SELECT count(*) FROM pg_trigger t
              WHERE t.tgrelid = c.oid AND t.tgenabled = 'A' AND t.tgfoid = 'svc.guard_catalog()'::regprocedure) <> 2);
 

@@ -127,7 +127,13 @@ sweep_in_session(Sweep *sweep)
 	while (!error && !sweep_is_done(sweep))
 	{
 		error = do_piece(sweep_step, sweep);
-		if (!error && !sweep_is_done(sweep))
+		if (error && sweep_gave_way(error))
+		{
+			FreeErrorData(error);
+			error = NULL;
+			sweep_rest_for_others(NULL);
+		}
+		else if (!error && !sweep_is_done(sweep))
 			sweep_rest(NULL);
 	}
 	return error;
@@ -150,9 +156,10 @@ raise_failure(const char *name, const Sweep *sweep, ErrorData *error)
 static char *
 describe(SweepResult result)
 {
-	return psprintf(ngettext(INT64_FORMAT " key in " INT64_FORMAT " rows is not there.",
-							 INT64_FORMAT " keys in " INT64_FORMAT " rows are not there.",
-							 (unsigned long) result.keys), result.keys, result.rows);
+	return psprintf(INT64_FORMAT " %s in " INT64_FORMAT " %s %s not there.",
+					result.keys, result.keys == 1 ? "key" : "keys",
+					result.rows, result.rows == 1 ? "row" : "rows",
+					result.keys == 1 ? "is" : "are");
 }
 
 /* What a sweep found, in a transaction of its own. */
@@ -263,9 +270,10 @@ sweep_all(void)
 	next_transaction();
 	foreach(cell, names)
 	{
-		if (!sweep_one_of(lfirst(cell)))
+		if (sweep_one_of(lfirst(cell)))
+			tell_result(lfirst(cell));
+		else
 			failed++;
-		tell_result(lfirst(cell));
 	}
 	if (failed > 0)
 		ereport(ERROR,

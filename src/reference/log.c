@@ -135,14 +135,17 @@ log_make_partition(TimestampTz at)
 		make_partition(day_of(at));
 }
 
-/* Make tomorrow's partition. */
+/* Make tomorrow's partition, where somebody writes the log. */
 static void
 prepare_tomorrow(void *argument)
 {
+	TimestampTz now = GetCurrentTimestamp();
 	SqlScope	scope;
 
+	if (!OidIsValid(svc_catalog_relation(partition_name(day_of(now)))))
+		return;
 	svc_sql_begin(&scope, svc_extension_owner());
-	log_make_partition(GetCurrentTimestamp() + USECS_PER_DAY);
+	log_make_partition(now + USECS_PER_DAY);
 	svc_sql_end(&scope);
 }
 

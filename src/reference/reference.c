@@ -12,6 +12,7 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "reference/check.h"
+#include "reference/checker.h"
 #include "reference/reference.h"
 #include "reference/reference_follow.h"
 #include "reference/reference_guard.h"
@@ -212,6 +213,7 @@ ReferenceInit(void)
 	ReferenceGuardInit();
 	CheckInit();
 	ReferenceFollowInit();
+	CheckerInit();
 	TombstoneInit();
 	ViolationInit();
 	SweepInit();

@@ -33,6 +33,7 @@
 #include "reference/sweep_scan.h"
 #include "reference/violation.h"
 #include "storage/bufmgr.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -48,6 +49,12 @@
 
 /* A sweep that nobody went on with for so long is begun anew, seconds */
 #define STALE_AFTER SECS_PER_DAY
+
+/* How long a step waits for a lock: others may wait behind it, or for what it holds, milliseconds */
+#define LOCK_TIMEOUT 500
+
+/* How long it rests then, milliseconds */
+#define GIVE_WAY 100
 
 /* In svc.reference_sweep: all parts were read, what is new is not */
 #define BLOCK_NEW (-1)
@@ -75,14 +82,28 @@ struct Sweep
 static int	delay = 0;
 static int	interval = SECS_PER_DAY;
 
+/* Rest for a time between two steps. */
+static void
+rest(int milliseconds, bool (*must_leave) (void))
+{
+	TimestampTz until = GetCurrentTimestamp() + milliseconds * INT64CONST(1000);
+
+	while (GetCurrentTimestamp() < until && !(must_leave && must_leave()))
+		svc_wait(Max((until - GetCurrentTimestamp()) / 1000, 1));
+}
+
 /* Rest between two steps. */
 void
 sweep_rest(bool (*must_leave) (void))
 {
-	TimestampTz until = GetCurrentTimestamp() + delay * INT64CONST(1000);
+	rest(delay, must_leave);
+}
 
-	while (GetCurrentTimestamp() < until && !(must_leave && must_leave()))
-		svc_wait(Max((until - GetCurrentTimestamp()) / 1000, 1));
+/* Rest before a step is tried again. */
+void
+sweep_rest_for_others(bool (*must_leave) (void))
+{
+	rest(GIVE_WAY, must_leave);
 }
 
 /* How often foreign contracts are swept. */
@@ -377,17 +398,25 @@ look_at_range(Sweep *s, const Reference *reference, SweepRange *range)
 	record(s, reference, set, first_new, rows);
 }
 
+/*
+ * The reference for the rows of a part that was opened; NULL if it was dropped,
+ * or is no part any more, as may have happened while we waited for its lock.
+ */
+static Reference *
+reference_of_part(const Sweep *s, const Reference *declared, Oid part, Relation rel)
+{
+	return rel && list_member_oid(parts_of(declared), part) ? reference_for_part(s->name, part) : NULL;
+}
+
 /* Look at the next range of a part; go to the next part at its end. */
 static void
-step_in_part(Sweep *s, List *parts)
+step_in_part(Sweep *s, const Reference *declared, List *parts)
 {
-	Reference  *reference;
 	Relation	rel = try_table_open(s->part, AccessShareLock);
+	Reference  *reference = reference_of_part(s, declared, s->part, rel);
 	SweepRange	range = {.rel = rel, .fence = s->fence};
 	BlockNumber blocks;
 
-	/* dropped, or detached: its rows are not ours any more */
-	reference = rel && list_member_oid(parts, s->part) ? reference_for_part(s->name, s->part) : NULL;
 	if (!reference)
 		next_part(s, parts);
 	else
@@ -410,6 +439,7 @@ step_in_part(Sweep *s, List *parts)
 typedef struct NewRows
 {
 	Sweep	   *sweep;
+	const Reference *declared;
 	List	   *parts;
 	Snapshot	snapshot;
 	int64		rows;
@@ -460,7 +490,7 @@ each_part(NewRows *new, KeySet *missing, int64 *rows)
 	foreach(cell, new->parts)
 	{
 		Relation	rel = try_table_open(lfirst_oid(cell), AccessShareLock);
-		Reference  *reference = rel ? reference_for_part(new->sweep->name, lfirst_oid(cell)) : NULL;
+		Reference  *reference = reference_of_part(new->sweep, new->declared, lfirst_oid(cell), rel);
 
 		if (reference && !rows)
 			look_at_new_rows(new, reference, rel, missing);
@@ -480,7 +510,7 @@ each_part(NewRows *new, KeySet *missing, int64 *rows)
 static void
 finish(Sweep *s, const Reference *reference, List *parts)
 {
-	NewRows		new = {s, parts};
+	NewRows		new = {s, reference, parts};
 	KeySet	   *missing = key_set_make(reference);
 	int64	   *rows;
 
@@ -504,17 +534,12 @@ finish(Sweep *s, const Reference *reference, List *parts)
 	note_swept(s);
 }
 
-/* Do one piece of a sweep. */
-void
-sweep_step(void *sweep)
+/* Do what is next. */
+static void
+do_step(Sweep *s)
 {
-	Sweep	   *s = sweep;
-	MemoryContext old = MemoryContextSwitchTo(s->step);
-	Reference  *reference;
+	Reference  *reference = read_progress(s) ? reference_lookup(s->name) : NULL;
 
-	MemoryContextReset(s->step);
-	s->asking = false;
-	reference = read_progress(s) ? reference_lookup(s->name) : NULL;
 	if (!reference)
 		s->done = true;
 	else
@@ -524,11 +549,40 @@ sweep_step(void *sweep)
 		if (!OidIsValid(s->part) && s->block != BLOCK_NEW)
 			next_part(s, parts);
 		if (OidIsValid(s->part))
-			step_in_part(s, parts);
+			step_in_part(s, reference, parts);
 		else
 			finish(s, reference, parts);
 	}
+}
+
+/*
+ * Do one piece of a sweep.  It has locks, and so waits for others only for less
+ * time than it takes the server to call it a deadlock: nobody else's command
+ * fails because of a sweep.
+ */
+void
+sweep_step(void *sweep)
+{
+	Sweep	   *s = sweep;
+	MemoryContext old = MemoryContextSwitchTo(s->step);
+	int			guc_level = NewGUCNestLevel();
+
+	MemoryContextReset(s->step);
+	s->asking = false;
+	if (LockTimeout == 0 || LockTimeout > LOCK_TIMEOUT)
+		(void) set_config_option("lock_timeout", psprintf("%d", LOCK_TIMEOUT), PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	do_step(s);
+	AtEOXact_GUC(true, guc_level);
 	MemoryContextSwitchTo(old);
+}
+
+/* Did a step only give way to others, who hold a lock? */
+bool
+sweep_gave_way(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
 }
 
 /* What is not as it should be, and not waived. */

@@ -31,6 +31,10 @@ extern bool sweep_is_done(const Sweep *sweep);
 /* When a step failed: was it because the contract could not be asked? */
 extern bool sweep_was_asking(const Sweep *sweep);
 
+/* Or did it only give way to others, who hold a lock?  Then it is to be tried again, after a rest */
+extern bool sweep_gave_way(const ErrorData *error);
+extern void sweep_rest_for_others(bool (*must_leave) (void));
+
 extern SweepResult sweep_result(const char *reference);
 
 /* Rest between two steps, for as long as the setting says, but not if "must_leave" (may be NULL) */

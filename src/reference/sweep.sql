@@ -3,7 +3,8 @@
 -- Tables; not in dumps: what was found out is found out anew where they are restored
 
 CREATE TABLE svc.reference_violation (
-    reference    name NOT NULL,
+    reference    name NOT NULL CONSTRAINT reference_violation_reference_fkey
+                 REFERENCES svc.reference ON UPDATE CASCADE ON DELETE CASCADE,
     key_hash     bytea NOT NULL,
     key          text NOT NULL,
     rows         bigint,
@@ -34,7 +35,8 @@ COMMENT ON TABLE svc.reference_log IS
 'Catalog: what was found out about keys, a partition a day (UTC), made when it is needed. Not in dumps. Read svc.reference_validation_log.';
 
 CREATE TABLE svc.reference_sweep (
-    reference name NOT NULL CONSTRAINT reference_sweep_pkey PRIMARY KEY,
+    reference name NOT NULL CONSTRAINT reference_sweep_pkey PRIMARY KEY
+              CONSTRAINT reference_sweep_reference_fkey REFERENCES svc.reference ON UPDATE CASCADE ON DELETE CASCADE,
     started   timestamptz NOT NULL,
     fence     xid8 NOT NULL,
     part      regclass,

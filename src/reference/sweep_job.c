@@ -19,6 +19,9 @@
 /* How soon a sweep that failed is tried again, seconds */
 #define RETRY_AFTER 60
 
+/* How often a step is tried that others' locks keep from going on */
+#define MAX_TRIES 20
+
 /* How often to look for foreign contracts whose time has come, milliseconds */
 #define LOOK_EVERY (10 * 60 * 1000L)
 
@@ -102,20 +105,38 @@ note_attempt(void *argument)
 	reference_noted_error(attempt->name, attempt->error ? attempt->error->message : NULL);
 }
 
-/* Sweep one reference, as far as there is time; false if that failed. */
-static bool
-sweep_reference(const char *name)
+/* Do the steps of a sweep, as long as there is time; NULL, or what went wrong. */
+static ErrorData *
+do_steps(Sweep *sweep)
 {
-	Sweep	   *sweep = sweep_make(name);
 	ErrorData  *error = worker_transaction(XACT_READ_COMMITTED, sweep_begin, sweep);
-	Attempt		attempt = {name};
+	int			tries = 0;
 
 	while (!error && !sweep_is_done(sweep) && !worker_must_leave())
 	{
 		error = worker_transaction(XACT_READ_COMMITTED, sweep_step, sweep);
-		if (!error && !sweep_is_done(sweep))
-			sweep_rest(worker_must_leave);
+		if (error && sweep_gave_way(error) && ++tries < MAX_TRIES)
+		{
+			error = NULL;
+			sweep_rest_for_others(worker_must_leave);
+		}
+		else if (!error)
+		{
+			tries = 0;
+			if (!sweep_is_done(sweep))
+				sweep_rest(worker_must_leave);
+		}
 	}
+	return error;
+}
+
+/* Sweep one reference, as far as there is time; false if that failed. */
+static bool
+sweep_reference(const char *name)
+{
+	ErrorData  *error = do_steps(sweep_make(name));
+	Attempt		attempt = {name};
+
 	if (error)
 		worker_complain("sweep", error);
 	attempt.error = error;

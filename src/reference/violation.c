@@ -270,10 +270,15 @@ void
 violation_record_look(const Reference *reference, const KeySet *set, const ViolationLook *look)
 {
 	Recording	r = {reference, set, look, GetCurrentTimestamp()};
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership violations",
-											  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(cxt);
+	MemoryContext cxt;
+	MemoryContext old;
 
+	/* what is not declared has nobody who could read of it */
+	if (!reference->declared)
+		return;
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership violations",
+								ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(cxt);
 	r.resolves = look->sweep == 0 && has_unresolved(reference);
 	for (int from = 0; from < key_set_count(set); from += RECORD_KEYS)
 	{
@@ -318,22 +323,21 @@ violation_resolve_unseen(const Reference *reference, TimestampTz sweep)
 	svc_sql_end(&scope);
 }
 
-/* The reference is gone or has another name. */
+/*
+ * The reference is gone or has another name.  Its violations follow by
+ * themselves; not so the log, whose partitions are to go without locking
+ * svc.reference.
+ */
 void
 violation_follow(const char *reference, const char *new_name)
 {
-	static const char *const tables[] = {"reference_violation", "reference_log", "reference_sweep"};
 	SqlScope	scope;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	for (int i = 0; i < lengthof(tables); i++)
-	{
-		if (new_name)
-			svc_sql(psprintf("UPDATE svc.%s SET reference = $2 WHERE reference = $1", tables[i]),
-					sql_name(reference), sql_name(new_name));
-		else
-			svc_sql(psprintf("DELETE FROM svc.%s WHERE reference = $1", tables[i]),
-					sql_name(reference));
-	}
+	if (new_name)
+		svc_sql("UPDATE svc.reference_log SET reference = $2 WHERE reference = $1",
+				sql_name(reference), sql_name(new_name));
+	else
+		svc_sql("DELETE FROM svc.reference_log WHERE reference = $1", sql_name(reference));
 	svc_sql_end(&scope);
 }
