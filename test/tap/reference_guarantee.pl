@@ -184,8 +184,8 @@ my %killed;
 my %killers = (
 	worker_ended => sub { my $pid = process("backend_type LIKE 'svc_ownership %'") or return; kill 'TERM', $pid; return 1 },
 	worker_killed => sub { my $pid = process("backend_type LIKE 'svc_ownership %'") or return; kill 'KILL', $pid; return 1 },
-	session_killed => sub { my $pid = process("application_name = 'psql'") or return; kill 'KILL', $pid; return 1 },
-	session_ended => sub { my $pid = process("application_name = 'psql'") or return; kill 'TERM', $pid; return 1 },
+	session_killed => sub { my $pid = process("backend_type = 'client backend'") or return; kill 'KILL', $pid; return 1 },
+	session_ended => sub { my $pid = process("backend_type = 'client backend'") or return; kill 'TERM', $pid; return 1 },
 	server => sub { $server->stop('immediate'); $server->start; return 1 },
 );
 
