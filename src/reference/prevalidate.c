@@ -14,6 +14,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "parser/parse_coerce.h"
+#include "reference/checker.h"
 #include "reference/lookup.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -134,7 +135,9 @@ ask(Question *q)
 {
 	ErrorData  *error;
 
-	if (!q->reference->is_foreign && !lookup_refusal(q->reference))
+	if (q->reference->is_foreign)
+		checker_ask(q->reference, q->set);
+	else if (!lookup_refusal(q->reference))
 	{
 		error = svc_try(ask_here, q);
 		if (error && svc_is_interruption(error))

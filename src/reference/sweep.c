@@ -28,6 +28,7 @@
 #include "core/wait.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "reference/ask.h"
 #include "reference/lookup.h"
 #include "reference/sweep.h"
 #include "reference/sweep_scan.h"
@@ -58,6 +59,9 @@
 
 /* In svc.reference_sweep: all parts were read, what is new is not */
 #define BLOCK_NEW (-1)
+
+/* For so long a lookup elsewhere may take, in milliseconds: the sweep goes on there the next time */
+#define ASK_LIMIT 10000
 
 struct Sweep
 {
@@ -298,7 +302,10 @@ ask(Sweep *s, const Reference *reference, KeySet *set)
 {
 	s->asking = true;
 	check_can_ask(reference);
-	lookup_ask(reference, set);
+	if (reference->is_foreign)
+		ask_contract_within(reference, set, ASK_LIMIT);
+	else
+		lookup_ask(reference, set);
 	s->asking = false;
 }
 
