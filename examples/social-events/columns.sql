@@ -33,7 +33,8 @@ SELECT r.relname, i.relname, regexp_replace(pg_get_indexdef(i.oid), ' ON \w+\.',
 SELECT r.relname, g.tgname
   FROM svc.tables t
   JOIN pg_class r ON r.oid = t.relation AND r.relkind = 'r'
-  JOIN pg_trigger g ON g.tgrelid = r.oid AND NOT g.tgisinternal
+  -- a reference is what a foreign key is elsewhere
+  JOIN pg_trigger g ON g.tgrelid = r.oid AND NOT g.tgisinternal AND g.tgfoid <> 'svc.check_reference'::regproc
  ORDER BY r.relname, g.tgname;
 SELECT y.typname, string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder)
   FROM pg_type y

@@ -109,16 +109,19 @@ SELECT b.kind, b.relation, b.subject, b.entries, b.bytes, b.oldest
 COMMENT ON VIEW svc.journal_pending IS
 'What a worker has yet to do, by what it is about. kind: c keys to be checked, r keys that were accepted though not valid, d keys that may be gone from relation, i keys that may be back. subject: the reference, or the key column. oldest: when the first of these statements began. For members of the owner of relation, and of pg_monitor.';
 
--- Whose entries cannot be read yet: whoever has written some holds this lock
+-- Whose entries cannot be read yet: whoever has written some holds such a lock.
+-- A prepared transaction has no pid; its locks name it by its transaction id.
 CREATE VIEW svc.journal_open (pid, gid, since) AS
-SELECT DISTINCT ON (l.virtualtransaction) l.pid, p.gid, coalesce(p.prepared, a.xact_start)
-  FROM pg_catalog.pg_locks l
-  LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-  LEFT JOIN pg_catalog.pg_prepared_xacts p ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::pg_catalog.text
- WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted
-   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
-   AND l.relation IN ('svc.journal_0'::pg_catalog.regclass, 'svc.journal_1'::pg_catalog.regclass, 'svc.journal_2'::pg_catalog.regclass)
- ORDER BY l.virtualtransaction;
+SELECT o.pid, p.gid, coalesce(p.prepared, a.xact_start)
+  FROM (SELECT DISTINCT l.pid, l.virtualtransaction
+          FROM pg_catalog.pg_locks l
+         WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted
+           AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+           AND l.relation IN ('svc.journal_0'::pg_catalog.regclass, 'svc.journal_1'::pg_catalog.regclass, 'svc.journal_2'::pg_catalog.regclass)) o
+  LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = o.pid
+  LEFT JOIN pg_catalog.pg_locks x ON x.pid IS NULL AND o.pid IS NULL
+   AND x.locktype = 'transactionid' AND x.virtualtransaction = o.virtualtransaction
+  LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x.transactionid;
 COMMENT ON VIEW svc.journal_open IS
 'Transactions that have appended to the journal and have not ended: a worker sees what they wrote when they have. pid, or gid of a prepared transaction; since: when it began, or was prepared. For members of pg_monitor.';
 

@@ -83,7 +83,11 @@ SELECT svc.keep_rows('"My ""Schema"""."Order ''Lines''"', 'ändert', '1 mon');
 RESET ROLE;
 CREATE TABLE public.accounts (id int PRIMARY KEY);
 SELECT svc.assign('ledger', 'public.accounts');
+SELECT svc.journal_append('i', 'public.accounts', 'id', ARRAY[1]);
 SQL
+# The journal holds something that was read and something that was not
+$old->safe_psql('shop', 'CALL svc.run_pending()');
+$old->safe_psql('shop', "SELECT svc.journal_append('i', 'public.accounts', 'id', ARRAY[2, 3])");
 # One that came by a restore of its own user, and rows that wait for a service
 $old->safe_psql('postgres', 'CREATE DATABASE restored OWNER auth_owner');
 $old->safe_psql('restored', 'CREATE EXTENSION svc_ownership');
@@ -97,6 +101,8 @@ my $more = <<'SQL';
 SELECT 'missing', role, privilege, problem FROM svc.check_grants() WHERE privilege ~ '^SET ' ORDER BY 2, 3;
 SELECT 'place', service, database FROM svc.services ORDER BY 2, 3;
 SELECT 'confirmed', service, confirmed FROM svc.service ORDER BY 2;
+SELECT 'journal', number, xid, kind, relation, subject, added_at, bytes, keys, xid < pg_snapshot_xmin(pg_current_snapshot()) FROM svc.journal_entries() ORDER BY 2;
+SELECT 'cursor', * FROM svc.journal_cursor ORDER BY 2, 3;
 SELECT 'service', item, state, detail FROM svc.status() WHERE item ~ '^service ' ORDER BY 2, 4;
 SELECT 'init', g.object, a.grantee::regrole::text, a.privilege_type
   FROM pg_init_privs i CROSS JOIN LATERAL aclexplode(i.initprivs) a
@@ -139,6 +145,11 @@ foreach my $dbname (@databases)
 	rows($new, $dbname, "SELECT library = sql, server ~ '^$new_major' FROM svc.version()", 't|t', 'with the library of the new server');
 	allowed($new, $dbname, ['ALTER EXTENSION svc_ownership UPDATE'], 'there is nothing to update') if $dbname eq 'shop';
 }
+
+# The journal goes on where it was: transactions are numbered on, and what comes now comes last
+$new->safe_psql('shop', "SELECT svc.journal_append('i', 'public.accounts', 'id', ARRAY[4])");
+rows($new, 'shop', "SELECT keys FROM svc.journal_entries() WHERE cardinality(keys) > 1 OR keys = '{4}' ORDER BY xid, number", "{2,3}\n{4}", 'the journal goes on');
+$new->safe_psql('shop', 'CALL svc.run_pending()');
 
 # Everything works on
 allowed($new, 'auth_db', [ "INSERT INTO users (name) VALUES ('bob')", "INSERT INTO sessions SELECT 3, id, 'infinity' FROM users WHERE name = 'bob'",
