@@ -84,8 +84,8 @@ sub own_memory
 	return $kb;
 }
 
-# A database with products 1 to 1000 and a cart whose items name them, twenty a
-# page, and some more keys
+# A database with products 1 to 1000, and a cart whose items name them and, nearly
+# at the end of their table, one more
 sub new_shop
 {
 	my ($dbname, $items, $options) = @_;
@@ -100,9 +100,10 @@ CREATE TABLE product.products (id int PRIMARY KEY);
 INSERT INTO product.products SELECT generate_series(1, 1000);
 SELECT svc.publish('product', 'products', 'product.products'), svc.grant_contract('product', 'cart');
 SET ROLE ${dbname}_cart_owner;
-CREATE TABLE cart.items (id int, product_id int) $options;
+CREATE TABLE cart.items (id int, product_id int$options);
 INSERT INTO cart.items SELECT i, 1 + i % 1000 FROM generate_series(1, $items) i;
 INSERT INTO cart.items VALUES (0, 2000);
+INSERT INTO cart.items SELECT i, 1 FROM generate_series(1, 99) i;
 BEGIN;
 SELECT svc.create_reference('cart.items', 'product_id', 'product', 'products', name => 'items_ref');
 RESET ROLE;
@@ -119,7 +120,7 @@ my $progress = 'SELECT state, block > 0, rows > 0 FROM svc.reference_sweeps';
 # ---- seen, cancelled, killed ----
 
 # six ranges
-new_shop('shop', 240000, 'WITH (fillfactor = 10)');
+new_shop('shop', 240000, ", pad text DEFAULT repeat('x', 380)");
 my @slow = ("SET svc_ownership.sweep_delay = '5s'", "CALL svc.check_references('items_ref')");
 my $sweep = in_background('shop', @slow);
 becomes('shop', $progress, 'unfinished|t|t', 'how far a sweep got is seen from another session');
@@ -140,7 +141,7 @@ my ($out, $err);
 $node->psql('shop', "CALL svc.validate_reference('items_ref')", stderr => \$err);
 like($err, qr/violated by existing rows\nDETAIL:  1 key in 1 row is not there/, 'what was found before the crash counts');
 is(one($node, 'shop', 'SELECT started, state, rows FROM svc.reference_sweeps'),
-	"$started|finished|240001", 'each row was looked at once');
+	"$started|finished|240100", 'each row was looked at once');
 rows($node, 'shop', $violations, '2000|1|open', 'it is one violation');
 
 # while everything moves: the row with the missing key is at the end of the
