@@ -25,6 +25,7 @@ autovacuum = off
 restart_after_crash = on
 max_worker_processes = 20
 svc_ownership.worker_interval = '200ms'
+svc_ownership.worker_idle_timeout = '300ms'
 svc_ownership.reference_log_sample = 0
 svc_ownership.log_retention = '20000d'
 CONF
@@ -103,7 +104,7 @@ SET ROLE ${dbname}_cart_owner;
 CREATE TABLE cart.items (id int, product_id int$options);
 INSERT INTO cart.items SELECT i, 1 + i % 1000 FROM generate_series(1, $items) i;
 INSERT INTO cart.items VALUES (0, 2000);
-INSERT INTO cart.items SELECT i, 1 FROM generate_series(1, 99) i;
+INSERT INTO cart.items SELECT -1000 - i, 1 FROM generate_series(1, 99) i;
 BEGIN;
 SELECT svc.create_reference('cart.items', 'product_id', 'product', 'products', name => 'items_ref');
 RESET ROLE;
