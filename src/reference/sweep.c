@@ -28,8 +28,8 @@
 #include "core/wait.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "reference/ask.h"
 #include "reference/lookup.h"
-#include "reference/patience.h"
 #include "reference/sweep.h"
 #include "reference/sweep_scan.h"
 #include "reference/tombstone.h"
@@ -55,14 +55,14 @@
 /* How long a step waits for a lock: others may wait behind it, or for what it holds, milliseconds */
 #define LOCK_TIMEOUT 500
 
-/* How long a foreign contract may take to answer a worker, milliseconds */
-#define PATIENCE 30000
-
 /* How long it rests then, milliseconds */
 #define GIVE_WAY 100
 
 /* In svc.reference_sweep: all parts were read, what is new is not */
 #define BLOCK_NEW (-1)
+
+/* For so long a lookup elsewhere may take, in milliseconds: the sweep goes on there the next time */
+#define ASK_LIMIT 10000
 
 struct Sweep
 {
@@ -327,19 +327,19 @@ raise_unavailable(Sweep *s, const Reference *reference)
 
 /* Ask for the pending keys. */
 static void
-ask_contract(Sweep *s, const Reference *reference, KeySet *set)
+ask_for(Sweep *s, const Reference *reference, KeySet *set)
 {
 	s->asking = true;
+	check_can_ask(reference);
 	PG_TRY();
 	{
-		patience_begin(PATIENCE);
-		check_can_ask(reference);
-		lookup_ask(reference, set);
-		(void) patience_end();
+		if (reference->is_foreign)
+			ask_contract_within(reference, set, ASK_LIMIT);
+		else
+			lookup_ask(reference, set);
 	}
 	PG_CATCH();
 	{
-		(void) patience_end();
 		raise_unavailable(s, reference);
 	}
 	PG_END_TRY();
@@ -391,7 +391,7 @@ ask_again(Sweep *s, const Reference *reference, KeySet *set, const int64 *rows)
 	for (int i = 0; i < key_set_count(set); i++)
 		if (key_set_state(set, i) == KEY_MISSING)
 			key_set_mark(set, i, rows[i] > 0 ? KEY_PENDING : KEY_UNKNOWN);
-	ask_contract(s, reference, set);
+	ask_for(s, reference, set);
 	for (int i = 0; i < key_set_count(set); i++)
 		if (key_set_state(set, i) == KEY_UNKNOWN)
 			key_set_mark(set, i, KEY_PENDING);
@@ -443,7 +443,7 @@ look_at_range(Sweep *s, const Reference *reference, SweepRange *range)
 	int64	   *rows = NULL;
 
 	sweep_scan_collect(reference, set, range, memory);
-	ask_contract(s, reference, set);
+	ask_for(s, reference, set);
 	if (has_missing(set) && reference->is_foreign && !s->confirming)
 	{
 		s->confirming = true;
@@ -537,7 +537,7 @@ look_at_new_rows(NewRows *new, const Reference *reference, Relation rel, KeySet 
 
 		/* what cannot be read by range is read at once */
 		sweep_scan_collect(reference, set, &range, sweep_scan_by_range(rel) ? memory : 0);
-		ask_contract(new->sweep, reference, set);
+		ask_for(new->sweep, reference, set);
 		MemoryContextSwitchTo(old);
 		keep_missing(set, missing);
 		MemoryContextDelete(cxt);
