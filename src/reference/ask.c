@@ -52,7 +52,8 @@ is_unavailable(const ErrorData *error)
 static bool
 is_cancel(const ErrorData *error)
 {
-	return !AmBackgroundWorkerProcess() && error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+	return !AmBackgroundWorkerProcess() && error->funcname &&
+		strcmp(error->funcname, "ProcessInterrupts") == 0;
 }
 
 /* Remember what was heard. */

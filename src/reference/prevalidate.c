@@ -16,6 +16,7 @@
 #include "parser/parse_coerce.h"
 #include "reference/checker.h"
 #include "reference/lookup.h"
+#include "reference/tombstone.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -146,6 +147,7 @@ ask(Question *q)
 	for (int i = 0; i < key_set_count(q->set); i++)
 		if (key_set_state(q->set, i) == KEY_PENDING)
 			key_set_mark(q->set, i, KEY_UNKNOWN);
+	tombstone_mark(q->reference, q->set);
 }
 
 /* Report the keys in their order; NULL refers to nothing, and so is valid. */

@@ -101,11 +101,13 @@ sub let_them_write
 	return $near->poll_query_until('shop', "SELECT count(*) >= $enough FROM cart.attempts WHERE outcome = 'accepted'");
 }
 
-# Wait until a worker has checked everything; somebody else gets it to begin at once
+# Wait until a worker has checked everything that is there now; somebody else gets it to begin at once
 sub all_checked
 {
+	my $now = one($near, 'shop', 'SELECT now()');
+
 	$near->safe_psql('shop', 'CALL svc.run_pending()');
-	return $near->poll_query_until('shop', q(SELECT coalesce(sum(pending), 0) = 0 FROM svc.reference_status));
+	return $near->poll_query_until('shop', "SELECT coalesce(min(oldest_pending) > '$now', true) FROM svc.reference_status");
 }
 
 sub bad_accepted
@@ -115,7 +117,7 @@ sub bad_accepted
 
 # ---- in one database ----
 
-PostgreSQL::Test::Utils::append_to_file("$tempdir/write.sql", "\\set key random(1, 1200)\nSELECT cart.try(:key);\n\\sleep 2 ms\n");
+PostgreSQL::Test::Utils::append_to_file("$tempdir/write.sql", "\\set key random(1, 1200)\nSELECT cart.try(:key);\n\\sleep 10 ms\n");
 my $said = '';
 my $writers = do
 {
