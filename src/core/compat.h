@@ -273,11 +273,6 @@ svc_is_stored(const Constraint *constraint)
 #define svc_truncate(rels, relids) ExecuteTruncateGuts(rels, relids, NIL, DROP_RESTRICT, false)
 #endif
 
-/* 17 gave the question whether this is a background worker a name like those of other processes */
-#if PG_VERSION_NUM < 170000
-#define AmBackgroundWorkerProcess() IsBackgroundWorker
-#endif
-
 /* GRANT on a relation: since 18 it is locked, or it could be dropped meanwhile */
 #if PG_VERSION_NUM >= 180000
 #define SVC_GRANT_LOCK AccessShareLock

@@ -52,7 +52,7 @@ is_unavailable(const ErrorData *error)
 static bool
 is_cancel(const ErrorData *error)
 {
-	return !AmBackgroundWorkerProcess() && error->funcname &&
+	return MyBackendType != B_BG_WORKER && error->funcname &&
 		strcmp(error->funcname, "ProcessInterrupts") == 0;
 }
 
