@@ -87,6 +87,7 @@ SELECT relation, age_column, keep FROM svc.retentions ORDER BY relation::text;
 SELECT * FROM svc.expire_now() ORDER BY relation::text;
 \set ECHO none
 ROLLBACK;
+SET client_min_messages = warning;
 \set ECHO queries
 
 \echo
