@@ -20,9 +20,11 @@ MODULES_UPKEEP = body count_filter count_filter_ddl count_trigger counter counte
 MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
                journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
                journal_table journal_view launcher leave pending round slot states worker
-MODULES_REFERENCE = check_references commit convert declare declare_check key_set log lookup missing \
-               prevalidate reference reference_follow reference_guard reference_row \
-               resolve sweep sweep_job sweep_scan trigger violation waive
+MODULES_REFERENCE = action ask async breaker check_references check_request checker \
+               checker_main commit convert declare declare_check key_cache key_set log \
+               lookup missing parked patience prevalidate reference reference_follow \
+               reference_guard reference_row resolve settle source sweep sweep_job \
+               sweep_scan tombstone trigger violation waive watch
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \
@@ -52,7 +54,7 @@ SQL_PARTS    = src/core/core.sql \
                src/worker/journal.sql src/worker/worker.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
-               src/reference/reference.sql src/reference/sweep.sql \
+               src/reference/reference.sql src/reference/tombstone.sql src/reference/sweep.sql \
                src/service/status.sql \
                src/core/events.sql
 INSTALL_SQL  = $(EXTENSION)--$(EXTVERSION).sql

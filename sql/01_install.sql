@@ -65,7 +65,7 @@ SELECT c.relname
              -- the same holds of what is left for workers; a sweep finds it again
              AND c.relname !~ '^journal_'
              -- after a restore nobody knows what became of a reference
-             AND c.relname NOT IN ('reference_state', 'reference_sweep', 'reference_violation')
+             AND c.relname NOT IN ('reference_state', 'reference_parked', 'reference_sweep', 'reference_violation', 'tombstone')
         OR (SELECT count(*) FROM pg_trigger t
              WHERE t.tgrelid = c.oid AND t.tgenabled = 'A' AND t.tgfoid = 'svc.guard_catalog()'::regprocedure) <> 2);
 

@@ -57,10 +57,12 @@ ALTER TABLE regress_q.r OWNER TO regress_q_owner;
 INSERT INTO regress_q.r VALUES (7);
 SELECT svc.create_reference('regress_q.r', 't_id', 'regress_p', 't');
 CALL svc.check_references('r_t_id_ref');
+INSERT INTO svc.tombstone (reference, key_count) VALUES ('r_t_id_ref', 0);
 INSERT INTO svc.pending VALUES ('regress_p_owner', 'regress_r', 'store', '{}');
 INSERT INTO svc.journal_0 VALUES (1, '3', 'c', 'regress_p.t'::regclass, 'regress_r', now(), NULL);
 INSERT INTO svc.journal_1 SELECT * FROM svc.journal_0;
 INSERT INTO svc.journal_2 SELECT * FROM svc.journal_0;
+INSERT INTO svc.reference_parked VALUES ('r_t_id_ref', '{1}', now(), 1, now() + interval '1 day');
 INSERT INTO svc.journal_cursor VALUES ('regress_c', 1, pg_current_snapshot(), NULL, 0, now());
 CREATE FUNCTION pg_temp.rows(tab regclass) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -125,6 +127,7 @@ DELETE FROM svc.journal_0;
 DELETE FROM svc.journal_1;
 DELETE FROM svc.journal_2;
 DELETE FROM svc.journal_cursor;
+DELETE FROM svc.reference_parked;
 SELECT svc.release('regress_p.t');
 SELECT svc.drop_service('regress_q', drop_objects => true);
 SELECT svc.drop_service('regress_p', drop_objects => true);

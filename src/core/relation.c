@@ -125,6 +125,21 @@ svc_has_index_on(Relation rel, AttrNumber column)
 	return has_index(rel, column, is_ordered);
 }
 
+/*
+ * The search_path to change rows of a table with as somebody else than the
+ * caller: the one that its service has, which the table's triggers may count
+ * on, and not one that the caller chose for them.
+ */
+char *
+svc_search_path_of(Oid relation)
+{
+	char	   *schema = get_namespace_name(get_rel_namespace(relation));
+
+	/* no schema: the table was dropped just now, which the change will find out */
+	return psprintf("%s, public, " SVC_TRIGGER_SCHEMA ", pg_temp",
+					schema ? quote_identifier(schema) : "pg_catalog");
+}
+
 /* The role that owns a relation, or InvalidOid. */
 Oid
 svc_relation_owner(Oid relation)

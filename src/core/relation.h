@@ -15,6 +15,7 @@ extern char *svc_quote_relation(Oid relation);
 extern AttrNumber svc_column_number(Relation rel, const char *column);
 extern bool svc_is_unique_key(Relation rel, AttrNumber key);
 extern bool svc_has_index_on(Relation rel, AttrNumber column);
+extern char *svc_search_path_of(Oid relation);
 extern Oid	svc_relation_owner(Oid relation);
 extern void svc_check_relation_owner(Oid relation);
 extern List *svc_ancestry(Oid relation, Oid child, List *left_out);

@@ -12,10 +12,12 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "reference/check.h"
+#include "reference/checker.h"
 #include "reference/reference.h"
 #include "reference/reference_follow.h"
 #include "reference/reference_guard.h"
 #include "reference/reference_row.h"
+#include "reference/tombstone.h"
 #include "reference/sweep.h"
 #include "reference/violation.h"
 #include "utils/builtins.h"
@@ -211,6 +213,8 @@ ReferenceInit(void)
 	ReferenceGuardInit();
 	CheckInit();
 	ReferenceFollowInit();
+	CheckerInit();
+	TombstoneInit();
 	ViolationInit();
 	SweepInit();
 }

@@ -50,6 +50,27 @@ ALTER TABLE svc.reference_state ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS 
 
 GRANT INSERT ON svc.reference TO PUBLIC;
 
+-- Keys that are asked for again; not dumped
+CREATE TABLE svc.reference_parked (
+    reference name NOT NULL
+              CONSTRAINT reference_parked_reference_fkey REFERENCES svc.reference ON UPDATE CASCADE ON DELETE CASCADE,
+    keys      text[] NOT NULL,
+    since     timestamptz NOT NULL,
+    attempts  int NOT NULL,
+    next_try  timestamptz NOT NULL,
+    CONSTRAINT reference_parked_attempts_check CHECK (attempts >= 0)
+);
+COMMENT ON TABLE svc.reference_parked IS
+'Catalog: keys of references that workers ask for again; attempts: how often they could not be asked; 0: they were missing, and wait for a second look. Not in dumps. Read svc.reference_status.';
+CREATE INDEX reference_parked_next_try ON svc.reference_parked (next_try);
+CREATE INDEX reference_parked_reference ON svc.reference_parked (reference);
+
+CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.reference_parked
+    FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON svc.reference_parked
+    FOR EACH STATEMENT EXECUTE FUNCTION svc.guard_catalog();
+ALTER TABLE svc.reference_parked ENABLE ALWAYS TRIGGER guard_rows, ENABLE ALWAYS TRIGGER guard_truncate;
+
 -- Trigger functions
 
 CREATE FUNCTION svc.check_reference() RETURNS trigger
@@ -180,7 +201,8 @@ CREATE VIEW svc.reference_status WITH (security_barrier) AS
 SELECT r.reference,
        (SELECT g.state FROM svc.reference_trigger g WHERE g.reference = r.reference
          ORDER BY pg_catalog.array_position(ARRAY['missing', 'disabled', 'changed', 'enabled'], g.state) LIMIT 1) AS trigger,
-       coalesce(j.entries, 0) AS pending, j.oldest AS oldest_pending, coalesce(j.bytes, 0) AS journal_bytes,
+       coalesce(j.entries, 0) + coalesce(k.entries, 0) AS pending, least(j.oldest, k.oldest) AS oldest_pending,
+       coalesce(j.bytes, 0) AS journal_bytes,
        coalesce(x.needs_sweep, true) AS needs_sweep, NULL::bigint AS tombstones, x.last_error,
        x.last_error_at, x.swept_at, x.validated_at
   FROM svc.reference r
@@ -190,6 +212,8 @@ SELECT r.reference,
                FROM svc.journal_pending p WHERE p.kind IN ('c', 'r')
               GROUP BY 1, 2) j (relation, subject, entries, bytes, oldest)
        ON j.relation = r.relation AND j.subject = r.reference
+  LEFT JOIN (SELECT p.reference, pg_catalog.count(*), pg_catalog.min(p.since)
+               FROM svc.reference_parked p GROUP BY 1) k (reference, entries, oldest) ON k.reference = r.reference
   LEFT JOIN svc.service o ON o.service = svc.owner_of(r.relation)
   LEFT JOIN svc.service s ON s.service = r.service
  WHERE pg_catalog.pg_has_role(t.relowner, 'MEMBER')

@@ -266,7 +266,7 @@ check_ask(const Check *check, KeySet *set)
 	if (check->refusal)
 		mark_unknown(set);
 	else if (check->reference->is_foreign)
-		mark_unknown(set);
+		checker_ask(check->reference, set);
 	else
 		lookup_ask(check->reference, set);
 }

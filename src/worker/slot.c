@@ -18,6 +18,7 @@
 #include "worker/doorbell.h"
 #include "worker/launcher.h"
 #include "worker/slot.h"
+#include "worker/worker.h"
 
 /* how long a worker stays in a database while others wait, in milliseconds */
 #define SLICE 1000
@@ -28,6 +29,9 @@ WorkerShared *worker_shared = NULL;
 
 /* The slot of this worker, or NULL in other processes */
 static WorkerSlot *my_slot = NULL;
+
+/* The entry of this process, if it is a guest */
+static WorkerGuest *my_guest = NULL;
 
 static shmem_request_hook_type next_shmem_request = NULL;
 static shmem_startup_hook_type next_shmem_startup = NULL;
@@ -177,6 +181,47 @@ slot_enter(int number, uint32 generation)
 	return database;
 }
 
+/* A guest has left, as give_back does. */
+static void
+guest_has_left(int code, Datum arg)
+{
+	Oid			database = my_guest->database;
+
+	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
+	*my_guest = (WorkerGuest) {0};
+	wake_waiting(database);
+	LWLockRelease(worker_shared->lock);
+}
+
+/* Admit a process of another module to a database, before it connects. */
+bool
+worker_admit(Oid database)
+{
+	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAX_GUESTS && !my_guest && !slot_is_banned(database); i++)
+		if (!OidIsValid(worker_shared->guests[i].database))
+		{
+			my_guest = &worker_shared->guests[i];
+			*my_guest = (WorkerGuest) {database, svc_my_proc_number(), MyProcPid};
+		}
+	LWLockRelease(worker_shared->lock);
+	if (my_guest)
+		on_shmem_exit(guest_has_left, (Datum) 0);
+	return my_guest != NULL;
+}
+
+/* Do commands keep workers out of this database just now? */
+bool
+worker_kept_out(void)
+{
+	bool		banned;
+
+	LWLockAcquire(worker_shared->lock, LW_SHARED);
+	banned = slot_is_banned(MyDatabaseId);
+	LWLockRelease(worker_shared->lock);
+	return banned;
+}
+
 /*
  * Is the worker to leave its database: since a command wants it, or since other
  * databases have waited for long enough?
@@ -184,15 +229,10 @@ slot_enter(int number, uint32 generation)
 bool
 slot_must_leave(void)
 {
-	bool		banned;
-
 	if (worker_shared->wanted && my_slot &&
 		TimestampDifferenceExceeds(my_slot->started, GetCurrentTimestamp(), SLICE))
 		return true;
-	LWLockAcquire(worker_shared->lock, LW_SHARED);
-	banned = slot_is_banned(MyDatabaseId);
-	LWLockRelease(worker_shared->lock);
-	return banned;
+	return worker_kept_out();
 }
 
 /*
@@ -262,10 +302,19 @@ slot_unban(void)
 	slot_wake_launcher();
 }
 
+/* Wake a process that is to leave, and send it a signal if one is given. */
+static void
+send_process_away(int process, int pid, int signal)
+{
+	slot_wake(process);
+	if (signal)
+		kill(pid, signal);
+}
+
 /*
- * Ask the worker in a database to leave, with a signal if one is given.
- * Returns its process id, or 0 if there is none.  One that has not begun to
- * connect will not.
+ * Ask the worker in a database to leave, and guests, with a signal if one is
+ * given.  Returns the process id of one of them, or 0 if there is none.  One
+ * that has not begun to connect will not.
  */
 int
 slot_send_away(Oid database, int signal)
@@ -281,10 +330,14 @@ slot_send_away(Oid database, int signal)
 			(slot->state != SLOT_AT_WORK && slot->state != SLOT_LEAVING))
 			continue;
 		pid = slot->pid;
-		slot_wake(slot->process);
-		if (signal)
-			kill(pid, signal);
+		send_process_away(slot->process, pid, signal);
 	}
+	for (int i = 0; i < MAX_GUESTS; i++)
+		if (worker_shared->guests[i].database == database)
+		{
+			pid = worker_shared->guests[i].pid;
+			send_process_away(worker_shared->guests[i].process, pid, signal);
+		}
 	LWLockRelease(worker_shared->lock);
 	return pid;
 }

@@ -15,6 +15,7 @@
 
 #define MAX_WORKERS 64
 #define MAX_BANS 64
+#define MAX_GUESTS 64
 #define MAX_DATABASES 1024
 #define MAX_ERROR 256
 
@@ -41,6 +42,14 @@ typedef struct WorkerSlot
 	TimestampTz started;
 	NameData	job;			/* at work on it; empty: idle */
 } WorkerSlot;
+
+/* A process of another module, connected to a database: it is sent away like a worker */
+typedef struct WorkerGuest
+{
+	Oid			database;		/* InvalidOid: free */
+	int			process;
+	int			pid;
+} WorkerGuest;
 
 /* A database that workers stay out of while a command runs */
 typedef struct WorkerBan
@@ -76,6 +85,7 @@ typedef struct WorkerShared
 	bool		look;			/* a bell had no place: look at all databases */
 	WorkerSlot	slots[MAX_WORKERS];
 	WorkerBan	bans[MAX_BANS];
+	WorkerGuest guests[MAX_GUESTS];
 	WorkerDatabase databases[MAX_DATABASES];
 } WorkerShared;
 

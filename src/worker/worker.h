@@ -51,6 +51,16 @@ extern void worker_ring_now(void);
 extern bool worker_must_leave(void);
 
 /*
+ * For processes of other modules that are about to connect to a database: may
+ * they?  From then on they are sent away like workers, and ask
+ * worker_must_leave() often.
+ */
+extern bool worker_admit(Oid database);
+
+/* Do commands keep workers out of this database just now? */
+extern bool worker_kept_out(void);
+
+/*
  * For jobs: do one piece of work in a transaction of its own, committed at the
  * end, at isolation level "isolation" (XACT_READ_COMMITTED,
  * XACT_REPEATABLE_READ), with a snapshot.  NULL, or the error with which it was

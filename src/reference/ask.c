@@ -1,0 +1,148 @@
+/*
+ * ask.c: one question to a foreign contract, by a worker.
+ *
+ * In a transaction of its own: postgres_fdw keeps one snapshot at the other
+ * server for a whole transaction here, so that a second question would not see
+ * what was committed since the first.
+ *
+ * Whatever goes wrong, a key is not missing because of it: a server that is
+ * down, hangs, breaks in the middle of an answer, a contract that is gone or may
+ * not be read.  Missing is what a complete answer leaves out.  Only what tells of
+ * the server itself, not of the contract, counts against its breaker.
+ */
+#include "core/svc.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "reference/ask.h"
+#include "reference/breaker.h"
+#include "reference/checker.h"
+#include "reference/key_cache.h"
+#include "reference/lookup.h"
+#include "reference/source.h"
+#include "reference/patience.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+/* A question, as it goes through a transaction */
+typedef struct Question
+{
+	const Reference *reference;
+	KeySet	   *set;
+	long		milliseconds;
+	Source		source;
+	const char *refusal;		/* why it was not asked */
+	bool		entered;		/* the breaker let it through */
+	uint64		moment;
+} Question;
+
+/* Does an error tell that the server cannot answer anybody? */
+static bool
+is_unavailable(const ErrorData *error)
+{
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return category == ERRCODE_TO_CATEGORY(ERRCODE_CONNECTION_EXCEPTION) ||
+		error->sqlerrcode == ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES);
+}
+
+/* Was a session of a client's cancelled here, and not at the server that was asked? */
+static bool
+is_cancel(const ErrorData *error)
+{
+	return !IsBackgroundWorker && error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
+/* Remember what was heard. */
+static void
+remember(const Question *question)
+{
+	KeyCacheScope scope = key_cache_scope(question->reference, question->source.version);
+
+	for (int i = 0; i < key_set_count(question->set); i++)
+		key_cache_store(&scope, key_set_key(question->set, i), key_set_state(question->set, i),
+						question->moment);
+}
+
+/* Ask, inside of the transaction. */
+static void
+ask_now(Question *question)
+{
+	question->source = source_of(question->reference->contract);
+	question->refusal = lookup_refusal(question->reference);
+	if (question->refusal)
+		return;
+	if (!breaker_enter(question->source.server))
+	{
+		question->refusal = "its server did not answer a moment ago";
+		return;
+	}
+	question->entered = true;
+	question->moment = key_cache_moment();
+	lookup_ask(question->reference, question->set);
+	remember(question);
+}
+
+/*
+ * Ask, in a transaction of its own.  NULL, or the error with which it was rolled
+ * back.
+ */
+static ErrorData *
+ask_in_transaction(Question *question)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		MemoryContextSwitchTo(cxt);
+		ask_now(question);
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+		AbortCurrentTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
+	return error;
+}
+
+/* Keys that were not found while something went wrong may be there. */
+static void
+doubt(KeySet *set)
+{
+	for (int i = 0; i < key_set_count(set); i++)
+		if (key_set_state(set, i) == KEY_PENDING || key_set_state(set, i) == KEY_MISSING)
+			key_set_mark(set, i, KEY_UNKNOWN);
+}
+
+/* Ask, and tell the breaker and the cache what came of it. */
+bool
+ask(const Reference *reference, KeySet *set, long milliseconds, char **error)
+{
+	Question	question = {.reference = reference, .set = set};
+	ErrorData  *failure;
+	bool		late;
+
+	patience_begin(milliseconds);
+	failure = ask_in_transaction(&question);
+	late = patience_end();
+	if (question.entered)
+		breaker_leave(question.source.server, !failure || (!late && !is_unavailable(failure)));
+	if (failure && is_cancel(failure))
+		ReThrowError(failure);
+	if (!failure && !question.refusal)
+		return true;
+	doubt(set);
+	*error = failure ? failure->message : pstrdup(question.refusal);
+	return false;
+}

@@ -1,0 +1,17 @@
+/*
+ * ask.h: one question to a foreign contract, by a worker.
+ */
+#ifndef SVC_ASK_H
+#define SVC_ASK_H
+
+#include "reference/key_set.h"
+
+/*
+ * Ask for the pending keys of a set, outside of a transaction, for so many
+ * milliseconds at most.  false: something went wrong; what it was is in *error,
+ * in the current memory context, and keys that are not known to be valid are
+ * KEY_UNKNOWN.  Raises a cancel of a session only.
+ */
+extern bool ask(const Reference *reference, KeySet *set, long milliseconds, char **error);
+
+#endif							/* SVC_ASK_H */
