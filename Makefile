@@ -95,7 +95,7 @@ all install installcheck clean:
 endif
 
 # Each does its own set-up, and works in a copy of this tree
-SCRIPTS_TO_RUN = quickstart quickstart-stop test bench sanitize matrix upgrade mixed fuzz
+SCRIPTS_TO_RUN = quickstart quickstart-stop test bench sanitize matrix upgrade mixed fuzz soak
 
 .PHONY: $(SCRIPTS_TO_RUN) tap lint
 $(SCRIPTS_TO_RUN):

@@ -70,6 +70,26 @@ CALL svc.run_pending();
 SET ROLE regress_w_owner;
 DROP TRIGGER climb ON sessions;
 
+-- nor changes it the session for the work of others
+CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    SET default_transaction_read_only = on;
+    SET lock_timeout = 1;
+    SET DateStyle = 'German';
+    SET client_encoding = 'latin1';
+    PERFORM pg_advisory_unlock_all(), pg_advisory_lock(1);
+    RETURN OLD;
+END $$;
+CREATE TRIGGER spoil BEFORE DELETE ON sessions FOR EACH ROW EXECUTE FUNCTION spoil();
+CREATE TABLE spoilt (at timestamptz PRIMARY KEY);
+INSERT INTO spoilt VALUES ('2001-01-01');
+SELECT svc.keep_rows('spoilt', 'at', '0');
+INSERT INTO sessions VALUES (1, now() - interval '1 minute');
+CALL svc.run_pending();
+SELECT (SELECT count(*) FROM sessions) AS sessions, (SELECT count(*) FROM spoilt) AS spoilt;
+DROP TRIGGER spoil ON sessions;
+DROP TABLE spoilt;
+
 -- a table that fails keeps no other from being cleaned, and is tried again
 CREATE TABLE users (id int PRIMARY KEY, until date);
 CREATE INDEX ON users (until);

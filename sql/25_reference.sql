@@ -178,6 +178,7 @@ ALTER TABLE regress_cart.items DISABLE TRIGGER owned_insert;
 DROP TRIGGER away_update ON regress_cart.items;
 CREATE OR REPLACE TRIGGER cart_items AFTER INSERT ON regress_cart.items FOR EACH STATEMENT EXECUTE FUNCTION svc.check_reference('x');
 SELECT reference, trigger FROM svc.reference_status ORDER BY 1;
+SELECT item, state, detail, hint FROM svc.status() WHERE item LIKE 'reference%' ORDER BY 1;
 DROP TRIGGER cart_items ON regress_cart.items;
 -- they can be made again
 SELECT svc.alter_reference('away');
@@ -219,6 +220,7 @@ DROP VIEW regress_product_api.products;
 SELECT svc.unpublish('regress_product', 'products', force => true);
 SELECT reference, mode FROM svc.references_declared WHERE entity = 'products' ORDER BY 1;
 SELECT reference, trigger FROM svc.reference_status ORDER BY 1;
+SELECT item, state, detail, hint FROM svc.status() WHERE item LIKE 'reference%' AND state <> 'ok' ORDER BY 1;
 SELECT svc.publish('regress_product', 'products', 'regress_product.products'), svc.grant_contract('regress_product', 'regress_cart');
 SELECT reference, trigger FROM svc.reference_status ORDER BY 1;
 DROP TABLE regress_away_api."Things";

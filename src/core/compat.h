@@ -265,13 +265,6 @@ svc_is_stored(const Constraint *constraint)
 #define svc_my_proc_number() (MyProc->pgprocno)
 #endif
 
-/* Is exactly this lock held?  Since 17 one may ask for stronger ones, too. */
-#if PG_VERSION_NUM >= 170000
-#define svc_holds_lock(tag, mode) LockHeldByMe(tag, mode, false)
-#else
-#define svc_holds_lock(tag, mode) LockHeldByMe(tag, mode)
-#endif
-
 /* TRUNCATE of tables that are open and locked, without a record for logical replication */
 #if PG_VERSION_NUM >= 160000
 #define svc_truncate(rels, relids) \

@@ -6,6 +6,7 @@
 
 #include "catalog/pg_authid.h"
 #include "core/session.h"
+#include "mb/pg_wchar.h"
 #include "utils/guc.h"
 
 /*
@@ -50,4 +51,16 @@ svc_session_own_settings(void)
 	svc_session_set("session_authorization", GetUserNameFromId(BOOTSTRAP_SUPERUSERID, false));
 	for (int i = 0; i < lengthof(own_settings); i++)
 		svc_session_set(own_settings[i][0], own_settings[i][1]);
+}
+
+/*
+ * Make it ours again after it ran code of others, which can change any setting
+ * that everybody may.  Inside a transaction.
+ */
+void
+svc_session_reset(void)
+{
+	ResetAllOptions();
+	svc_session_own_settings();
+	svc_session_set("client_encoding", GetDatabaseEncodingName());
 }

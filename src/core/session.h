@@ -6,5 +6,6 @@
 
 extern void svc_session_set(const char *name, const char *value);
 extern void svc_session_own_settings(void);
+extern void svc_session_reset(void);
 
 #endif							/* SVC_SESSION_H */

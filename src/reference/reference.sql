@@ -224,6 +224,30 @@ COMMENT ON VIEW svc.reference_status IS
 
 GRANT SELECT ON svc.references_declared, svc.reference_status TO PUBLIC;
 
+CREATE VIEW svc.references_status (rank, item, state, detail, hint, owner) AS
+SELECT 5, pg_catalog.format('reference %I', r.reference),
+       CASE WHEN g.relation IS NOT NULL THEN 'error' WHEN c.contract IS NULL OR x.needs_sweep OR x.reference IS NULL THEN 'warning' ELSE 'ok' END,
+       CASE WHEN g.relation IS NOT NULL THEN pg_catalog.format('trigger %I of %s is %s', g.name, g.relation, g.state)
+            WHEN c.contract IS NULL THEN pg_catalog.format('%I.%I is not there: keys cannot be looked up', r.service || '_api', r.entity)
+            WHEN x.needs_sweep OR x.reference IS NULL THEN pg_catalog.format('some rows of %s may hold keys that nobody checked', r.relation)
+            ELSE pg_catalog.format('%s (%I) refers to %I of service "%s", mode %s', r.relation, r.column_name, r.entity, r.service,
+                                   CASE WHEN r.mode <> 'default' THEN r.mode WHEN c.is_foreign THEN 'async' ELSE 'statement' END) END,
+       CASE WHEN g.state = 'disabled' THEN pg_catalog.format('ALTER TABLE %s ENABLE TRIGGER %I', g.relation, g.name)
+            WHEN g.relation IS NOT NULL THEN pg_catalog.format('SELECT svc.alter_reference(%L)', r.reference)
+            WHEN c.contract IS NULL THEN pg_catalog.format('svc.publish or svc.connect makes it; SELECT svc.drop_reference(%L) ends the reference', r.reference)
+            WHEN x.needs_sweep OR x.reference IS NULL THEN pg_catalog.format('CALL svc.check_references(%L)', r.reference) END,
+       t.relowner
+  FROM svc.reference r
+  JOIN pg_catalog.pg_class t ON t.oid = r.relation
+  LEFT JOIN svc.reference_contract c ON c.reference = r.reference
+  LEFT JOIN svc.reference_state x ON x.reference = r.reference
+  LEFT JOIN LATERAL (
+       SELECT k.relation, k.name, k.state FROM svc.reference_trigger k
+        WHERE k.reference = r.reference AND k.state <> 'enabled'
+        ORDER BY pg_catalog.array_position(ARRAY['missing', 'disabled', 'changed'], k.state), k.relation::pg_catalog.text, k.name
+        LIMIT 1) g ON true;
+COMMENT ON VIEW svc.references_status IS 'The rows of references in svc.status().';
+
 CREATE FUNCTION svc.convert_foreign_key(relation regclass, constraint_name name, service name = NULL, entity name = NULL,
         mode text = NULL, on_delete text = NULL, name name = NULL)
     RETURNS name

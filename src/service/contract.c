@@ -356,10 +356,16 @@ make_view(const Proposal *p, bool replace)
 	return get_relname_relid(p->entity, get_namespace_oid(schema, false));
 }
 
-/* Write the entity's row. */
+/*
+ * Write the entity's row.  The table is not open meanwhile: who watches what is
+ * published makes triggers on it, which is refused while it is.
+ */
 static void
-register_entity(const Proposal *p, Oid view)
+register_entity(Proposal *p, Oid view)
 {
+	Oid			relation = RelationGetRelid(p->rel);
+
+	relation_close(p->rel, NoLock);
 	service_hold(p->service->name);
 	svc_sql("INSERT INTO svc.entity (service, entity, view, relation, key, columns, types, typmods, filter)"
 			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
@@ -368,11 +374,12 @@ register_entity(const Proposal *p, Oid view)
 			"       columns = EXCLUDED.columns, types = EXCLUDED.types, typmods = EXCLUDED.typmods,"
 			"       filter = EXCLUDED.filter",
 			sql_name(p->service->name), sql_name(p->entity), sql_regclass(view),
-			sql_regclass(RelationGetRelid(p->rel)), sql_name(p->key),
+			sql_regclass(relation), sql_name(p->key),
 			sql_names(p->columns),
 			sql_oids(p->types, REGTYPEARRAYOID),
 			sql_ints(p->typmods),
 			sql_text(p->filter));
+	p->rel = relation_open(relation, NoLock);
 	right_mend(p->service->name, list_make1_oid(view));
 }
 

@@ -112,7 +112,8 @@ svc_status(PG_FUNCTION_ARGS)
 				   "  SELECT * FROM svc.event_trigger_status"
 				   "  UNION ALL SELECT * FROM svc.service_status"
 				   "  UNION ALL SELECT * FROM svc.connection_status"
-				   "  UNION ALL SELECT * FROM svc.upkeep_status) s"
+				   "  UNION ALL SELECT * FROM svc.upkeep_status"
+				   "  UNION ALL SELECT * FROM svc.references_status) s"
 				   " WHERE s.owner IS NULL OR pg_catalog.pg_has_role($1, s.owner, 'MEMBER')"
 				   " ORDER BY s.rank, s.item, s.state, s.detail",
 				   (const SqlArg[]){sql_oid(scope.saved_user)}, 1);

@@ -13,6 +13,7 @@
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "common/hashfn.h"
+#include "core/session.h"
 #include "pgstat.h"
 #include "storage/lock.h"
 #include "tcop/tcopprot.h"
@@ -77,9 +78,6 @@ void
 round_begin_session(RoundReader told)
 {
 	reader = told;
-	/* nor is a stranger told what code of other services says */
-	if (reader == READER_STRANGER)
-		client_min_messages = ERROR;
 	extension = ROUND_DONE;
 	for (int i = 0; i < n_jobs; i++)
 		jobs[i] = (JobState) {.job = jobs[i].job};
@@ -143,13 +141,29 @@ typedef struct Piece
 	void	   *argument;
 } Piece;
 
+/*
+ * Begin each piece with the same settings, whatever code of others did in the
+ * last one.
+ */
+static void
+reset_session(void)
+{
+	svc_session_reset();
+	svc_session_set("application_name", SVC_EXTENSION " worker");
+	/* nor is a stranger told what code of other services says */
+	if (reader == READER_STRANGER)
+		client_min_messages = ERROR;
+}
+
 /* Do a piece of work from the beginning of its transaction to the end. */
 static void
 do_piece(const Piece *piece)
 {
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	/* not what code of others made the default of the session */
 	XactIsoLevel = piece->isolation;
+	XactReadOnly = XactDeferrable = false;
 	extension = hold_extension();
 	if (extension != ROUND_DONE)
 		ereport(ERROR,
@@ -159,6 +173,7 @@ do_piece(const Piece *piece)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("somebody else does the pending work of this database")));
+	reset_session();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	piece->work(piece->argument);
 	PopActiveSnapshot();
@@ -382,12 +397,9 @@ begin(void)
 static void
 end(void)
 {
-	LOCKTAG		tag = work_lock();
-
 	StartTransactionCommand();
-	/* code of others may have released it */
-	if (svc_holds_lock(&tag, ExclusiveLock))
-		(void) LockRelease(&tag, ExclusiveLock, true);
+	/* ours, and those that code of others took */
+	LockReleaseSession(USER_LOCKMETHOD);
 	CommitTransactionCommand();
 	pgstat_report_stat(false);
 	pgstat_report_activity(STATE_IDLE, NULL);

@@ -56,6 +56,13 @@ INSERT INTO posts.users (id, name) VALUES (1, 'ann'), (2, 'bob'), (3, 'cem');
 INSERT INTO posts.posts (id, user_id, state) VALUES (1, 1, 'shown'), (2, 1, 'draft'), (3, 2, 'shown');
 INSERT INTO posts.replies (id, user_id) VALUES (1, 1), (2, 1);
 INSERT INTO posts.sessions VALUES (1, '2001-01-01'), (2, 'infinity');
+CREATE SCHEMA people_api;
+CREATE TABLE people_api.people (id int PRIMARY KEY);
+INSERT INTO people_api.people VALUES (1), (2), (3);
+SELECT svc.create_reference('posts.replies', 'user_id', 'people', 'people', mode => 'commit', on_delete => 'keep', cache_ttl => '5 s', name => 'who "replies"');
+SELECT svc.create_reference('posts.posts', 'user_id', 'people', 'people', on_delete => 'set_null');
+CALL svc.validate_reference('who "replies"');
+CALL svc.validate_reference('posts_user_id_ref');
 CREATE TABLE public.notes (id int PRIMARY KEY);
 SELECT svc.assign('posts', 'public.notes');
 SELECT svc.load_migrations('posts', jsonb_build_object('V1__users.sql', E'-- \\\\ \n' || repeat('SELECT ''ä'';', 100000), 'V2__posts.sql', ''), 'flyway');
@@ -82,7 +89,7 @@ SQL
 my $expected = facts($node, 'blog');
 my $settings = "SELECT object, role, privilege, problem FROM svc.check_grants()";
 note('the source says ' . (1 + (() = $expected =~ /\n/g)) . ' lines about itself');
-like($expected, qr/^svc\.$_\|/m, "there are rows of $_ to bring back") foreach qw(service member assignment store entity consumer counter retention adopted_trigger
+like($expected, qr/^svc\.$_\|/m, "there are rows of $_ to bring back") foreach qw(service member assignment store entity consumer counter retention adopted_trigger reference
 	  migration_source migration_file migration_content migration_history);
 rows($node, 'blog', $settings, '', 'the source is well');
 
@@ -131,6 +138,14 @@ sub check_copy
 	my $login = $opt{login} // 'posts_user';
 
 	$copies++;
+	# what references found out does not come along
+	rows($on, $dbname, 'SELECT trigger, needs_sweep FROM svc.reference_status', "enabled|t\nenabled|t", 'nobody knows of rows that came without being checked');
+	foreach my $insert ('INSERT INTO replies (id, user_id) VALUES (60, 9)', "INSERT INTO posts VALUES (60, 9, 'shown')", 'UPDATE replies_low SET user_id = 9')
+	{
+		is(outcome($on, $dbname, "SET search_path = posts; $insert; SET CONSTRAINTS ALL IMMEDIATE", user => $login), '23503', "a key that is not there is refused");
+	}
+	$on->safe_psql($dbname, 'CALL svc.check_references()');
+	rows($on, $dbname, 'SELECT trigger, needs_sweep FROM svc.reference_status', "enabled|f\nenabled|f", 'a sweep finds out');
 	same_text(facts($on, $dbname), $expected, "$dbname says what the source says");
 	rows($on, $dbname, 'SELECT count(*) FROM svc.pending', '0', 'nothing is left waiting');
 	if ($opt{own})
@@ -207,6 +222,7 @@ foreach my $n (1 .. 4)
 {
 	prepared($node, "parallel_$n");
 	run_as('posts_user', $node, [ 'pg_restore', '--exit-on-error', '-L', $entries, '-d', "parallel_$n", '-j4', "$tempdir/directory" ], 'pg_restore -j4');
+	$node->safe_psql("parallel_$n", 'CALL svc.check_references()');
 	same_text(facts($node, "parallel_$n"), $expected, 'brings all of it');
 }
 
@@ -355,6 +371,7 @@ my %rows = (
 	counter => "INSERT INTO svc.counter VALUES ('app.t', 'n', 'id', 'app.t', 'n', NULL, '{}', true)",
 	retention => "INSERT INTO svc.retention VALUES ('app.t', 'at', '1 day')",
 	adopted_trigger => "INSERT INTO svc.adopted_trigger VALUES ('app.t', 'touch', 'app.touch()')",
+	reference => "INSERT INTO svc.reference VALUES ('app_ref', 'app.t', 'n', 'bank', 'accounts', 'default', 'reject', 'accept', 'report', '1 min', NULL, true, true)",
 	connection => "INSERT INTO svc.connection VALUES ('bank', 'app', 'mine', 'mallory', 'mallory', NULL, false, false)",
 	remote_entity => "INSERT INTO svc.remote_entity VALUES ('bank', 't', 'app_api.t', 'app.t', 'id', '{id,n}', '{int,int}', '{-1,-1}', '{app}')",
 	link => "INSERT INTO svc.link VALUES ('app', 'other', 'mallory')",
@@ -364,6 +381,9 @@ my %rows = (
 	migration_file => "INSERT INTO svc.migration_file VALUES ('app', '1.sql', 'versioned', '1', 'x', NULL, 1, 'abc', 0, false, NULL, false, 3, true)",
 	migration_content => "INSERT INTO svc.migration_content VALUES ('app', '1.sql', 1, E'app\\nxyz')",
 	migration_history => "INSERT INTO svc.migration_history VALUES ('app', 1, 'apply', 'failed', 'versioned', '1', 'x', '1.sql', 'abc', 1, 2, 'abc', '42601', E'app\\noh', 'mallory')");
+# what nobody restores
+$rows{$_} = "INSERT INTO svc.$_ DEFAULT VALUES"
+  foreach grep { !$rows{$_} } map { s/^svc\.//r } lines($node, 'arena', "SELECT oid::regclass FROM pg_class WHERE relnamespace = 'svc'::regnamespace AND relkind = 'r' AND NOT has_table_privilege('eve', oid, 'INSERT')");
 is(join(' ', sort keys %rows), join(' ', sort @all_tables), 'there is a row to try for each table');
 
 # Nobody: not one row, whatever it says
@@ -451,6 +471,13 @@ repelled('mallory', 'counters, retention and triggers of tables that are not his
 	[ "INSERT INTO svc.retention VALUES ('app.t', 'at', '-1 day')", '22023' ], [ "INSERT INTO svc.retention VALUES ('app.t', 'at', '1001 years')", '22023' ],
 	[ "INSERT INTO svc.retention VALUES ('app.t', 'id', '1 day')", '42804' ], [ "INSERT INTO svc.retention VALUES ('app.outside', 'at', '1 day')", '42809' ],
 	"INSERT INTO svc.adopted_trigger VALUES ('bank.accounts', 'touch', 'public.hidden()')");
+sub reference { my (%r) = (reference => 'r', relation => 'app.t', column_name => 'n', service => 'bank', entity => 'accounts', mode => 'default', on_missing => 'reject',
+		on_unavailable => 'accept', on_delete => 'report', cache_ttl => '1 min', validated => 't', confirmed => 't', @_);
+	return sprintf 'INSERT INTO svc.reference (%s) VALUES (%s)', join(', ', sort keys %r), join(', ', map { "\$x\$$r{$_}\$x\$" } sort keys %r); }
+repelled('mallory', 'references of tables that are not his',
+	reference(relation => 'bank.accounts'), reference(relation => 'mixed.dba', column_name => 'id'), reference(relation => 99999999), reference(relation => 'svc.service', column_name => 'service'),
+	[ reference(column_name => 'x'), '42703' ], [ reference(column_name => 'ctid'), '42703' ], [ reference(mode => 'x'), '23514' ], [ reference(on_delete => 'x'), '23514' ],
+	[ reference(reference => 'x' x 60), '23514' ], [ reference(reference => ''), '23514' ]);
 repelled('mallory', 'migrations that are not his',
 	after_service(
 		(map { $rows{$_} =~ s/'app'/'bank'/r } qw(migration_source migration_file migration_content migration_history)),
@@ -476,7 +503,7 @@ repelled('eve', 'triggers cannot be passed by', map { "SET LOCAL session_replica
 	my $session = $node->background_psql('arena', extra_params => [ '-U', 'eve' ]);
 
 	$session->query_safe('BEGIN');
-	$session->query_safe("LOCK TABLE svc.$_ IN ROW EXCLUSIVE MODE") foreach grep { !/pending|provisioning/ } sort keys %rows;
+	$session->query_safe("LOCK TABLE svc.$_ IN ROW EXCLUSIVE MODE") foreach lines($node, 'arena', "SELECT relname FROM pg_class WHERE relnamespace = 'svc'::regnamespace AND relkind = 'r' AND has_table_privilege('eve', oid, 'INSERT') ORDER BY 1");
 	allowed($node, 'arena', [ "SET LOCAL lock_timeout = '5s' \\; SELECT svc.create_service('quick', schema => 'quick') \\; SELECT svc.drop_service('quick', drop_objects => true)" ],
 		'whoever locks what he may stops nobody');
 	$session->quit;
@@ -529,6 +556,15 @@ repelled('mallory', 'with it he reads nothing of others', map { "SELECT * FROM s
 repelled('mallory', 'and hands out no roles', "SELECT svc.grant_role('app', 'eve', 'reader')", "SELECT svc.grant_role('app', 'eve', 'writer')",
 	"SELECT svc.grant_role('app', 'eve', 'owner')", "SELECT svc.revoke_role('app', 'clerk')", "SELECT svc.alter_service('app', owner => 'mallory')");
 allowed($node, 'arena', [ $rows{counter}, $rows{retention}, $rows{adopted_trigger}, "SELECT svc.alter_service('app', team => 'x')" ], 'he keeps what is his', user => 'mallory', commit => 1);
+# a reference of a table of another's service does nothing with that one's rights
+$node->safe_psql('arena', "SELECT svc.assign('bank', 'app.t')");
+allowed($node, 'arena', [ reference(reference => 'lent', validator => 'app.spy(pg_catalog.int4[])'),
+	"CREATE TRIGGER lent_insert AFTER INSERT ON app.t REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION svc.check_reference('bank', 'n', 'bank_api.accounts', 'id', 'statement', 'lent', 'app.spy(pg_catalog.int4[])')" ],
+	'a reference of a table that a service borrowed', user => 'mallory', commit => 1);
+rows($node, 'arena', "SELECT confirmed FROM svc.reference WHERE reference = 'lent'", 'f', 'is not confirmed');
+is(outcome($node, 'arena', 'INSERT INTO app.t VALUES (100, 1)', user => 'mallory'), '55000', 'and looks nothing up as the owner of that service');
+allowed($node, 'arena', [ 'DROP TRIGGER lent_insert ON app.t' ], 'he may drop its trigger', user => 'mallory', commit => 1);
+$node->safe_psql('arena', "SELECT svc.drop_reference('lent'); SELECT svc.release('app.t')");
 rows($node, 'arena', 'SELECT as_superuser FROM svc.counter', 'f', 'a counter is not kept with rights of superusers');
 rows($node, 'arena', "SELECT setrole::regrole FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'arena') AND setrole IN ('mallory'::regrole, 'clerk'::regrole, 'app_owner'::regrole)",
 	'', 'nobody got settings');

@@ -310,7 +310,7 @@ sub catalog_facts
 	my $query = "SET search_path = pg_catalog;\n";
 
 	$query .= "SELECT '$_', t.x FROM (SELECT (to_jsonb(t) - 'confirmed')::text x FROM $_ t) t ORDER BY x COLLATE \"C\";\n"
-	  foreach lines($node, $dbname, "SELECT oid::regclass FROM pg_class WHERE relnamespace = 'svc'::regnamespace AND relkind = 'r' ORDER BY 1");
+	  foreach lines($node, $dbname, "SELECT unnest(extconfig)::regclass FROM pg_extension WHERE extname = 'svc_ownership' ORDER BY 1");
 	$query .= <<'SQL';
 SELECT 'service', service, form, schema, owner, writer, reader, team, description FROM svc.services WHERE database = current_database() ORDER BY 2;
 SELECT 'table', t.* FROM svc.tables t ORDER BY relation::text COLLATE "C";
