@@ -52,7 +52,7 @@ is_unavailable(const ErrorData *error)
 static bool
 is_cancel(const ErrorData *error)
 {
-	return !IsBackgroundWorker && error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+	return !AmBackgroundWorkerProcess() && error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
 }
 
 /* Remember what was heard. */
