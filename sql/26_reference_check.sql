@@ -430,6 +430,52 @@ INSERT INTO basket.typed (big) VALUES (5000000000);
 INSERT INTO basket.typed (big) SELECT i FROM generate_series(4999999990, 5000000010) i;
 RESET ROLE;
 
+-- A type whose comparisons run code: as whom they do, and what they may do
+CREATE TYPE public.tag;
+CREATE FUNCTION public.tag_in(cstring) RETURNS public.tag LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+CREATE FUNCTION public.tag_out(public.tag) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
+CREATE TYPE public.tag (INPUT = public.tag_in, OUTPUT = public.tag_out, LIKE = int4);
+CREATE FUNCTION public.tag_lt(public.tag, public.tag) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int4lt';
+CREATE FUNCTION public.tag_cmp(public.tag, public.tag) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'btint4cmp';
+CREATE FUNCTION public.tag_hash(public.tag) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'hashint4';
+CREATE TABLE public.seen (who name, path text);
+GRANT ALL ON public.seen TO PUBLIC;
+CREATE FUNCTION public.tag_eq(public.tag, public.tag) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO public.seen VALUES (current_user, current_setting('search_path'));
+    IF current_setting('regress.trap', true) = 'on' THEN
+        INSERT INTO basket.tagged VALUES (7, $1);
+    END IF;
+    RETURN $1::text::int = $2::text::int;
+END $$;
+CREATE OPERATOR public.= (LEFTARG = public.tag, RIGHTARG = public.tag, FUNCTION = public.tag_eq, COMMUTATOR = OPERATOR(public.=), HASHES, MERGES);
+CREATE OPERATOR public.< (LEFTARG = public.tag, RIGHTARG = public.tag, FUNCTION = public.tag_lt);
+CREATE OPERATOR CLASS public.tag_ops DEFAULT FOR TYPE public.tag USING btree AS
+    OPERATOR 1 public.<, OPERATOR 3 public.=, FUNCTION 1 public.tag_cmp(public.tag, public.tag);
+CREATE OPERATOR CLASS public.tag_hash_ops DEFAULT FOR TYPE public.tag USING hash AS
+    OPERATOR 1 public.=, FUNCTION 1 public.tag_hash(public.tag);
+SET ROLE regress_goods_owner;
+CREATE TABLE goods.tags (tag public.tag PRIMARY KEY);
+INSERT INTO goods.tags SELECT i::text::public.tag FROM generate_series(1, 20) i;
+SELECT svc.publish('goods', 'tags', 'goods.tags', 'tag');
+RESET ROLE;
+SET ROLE regress_basket_owner;
+CREATE TABLE basket.tagged (id int, tag public.tag);
+SELECT svc.create_reference('basket.tagged', 'tag', 'goods', 'tags');
+RESET ROLE;
+DELETE FROM public.seen;
+INSERT INTO basket.tagged VALUES (1, '1'), (2, '2'), (3, '2');
+INSERT INTO basket.tagged SELECT i, (1 + i % 20)::text::public.tag FROM generate_series(1, 40) i;
+UPDATE basket.tagged SET tag = '3' WHERE id = 1;
+INSERT INTO basket.tagged VALUES (1, '99'), (2, '2');
+SELECT DISTINCT * FROM public.seen;
+SET regress.trap = 'on';
+INSERT INTO basket.tagged VALUES (4, '4'), (5, '5');
+RESET regress.trap;
+SET client_min_messages = warning;
+DROP TABLE basket.tagged;
+RESET client_min_messages;
+
 -- Only as a trigger, and only as the right one
 SELECT svc.check_reference();
 SELECT svc.check_reference_row();
@@ -464,7 +510,9 @@ INSERT INTO basket.items VALUES (903, 1);
 SET client_min_messages = warning;
 DROP VIEW journal;
 DROP FUNCTION public.regress_fields;
+DROP TABLE public.seen;
 DROP SCHEMA basket CASCADE;
 SELECT svc.drop_service('basket', drop_objects => true, force => true), svc.drop_service('goods', drop_objects => true, force => true);
+DROP TYPE public.tag CASCADE;
 DROP OWNED BY regress_shopper, regress_clerk;
 DROP ROLE regress_shopper, regress_clerk;

@@ -265,11 +265,6 @@ svc_is_stored(const Constraint *constraint)
 #define svc_my_proc_number() (MyProc->pgprocno)
 #endif
 
-/* Before 17 this was a variable */
-#if PG_VERSION_NUM < 170000
-#define AmBackgroundWorkerProcess() IsBackgroundWorker
-#endif
-
 /* TRUNCATE of tables that are open and locked, without a record for logical replication */
 #if PG_VERSION_NUM >= 160000
 #define svc_truncate(rels, relids) \

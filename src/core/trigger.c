@@ -39,6 +39,25 @@ argument_bytes(List *arguments)
 	return (bytea *) buffer.data;
 }
 
+/* What is to be changed of some triggers */
+typedef struct TriggerChange
+{
+	Oid			function;		/* InvalidOid: their state */
+	List	   *arguments;
+	char		state;			/* as in tgenabled */
+} TriggerChange;
+
+/* Write a new state into a trigger's row. */
+static void
+change_state(Relation catalog, HeapTuple row, char state)
+{
+	HeapTuple	copy = heap_copytuple(row);
+
+	((Form_pg_trigger) GETSTRUCT(copy))->tgenabled = state;
+	CatalogTupleUpdate(catalog, &copy->t_self, copy);
+	heap_freetuple(copy);
+}
+
 /* Write the new call into a trigger's row. */
 static void
 change_row(Relation catalog, HeapTuple row, Oid function, List *arguments)
@@ -68,7 +87,7 @@ change_row(Relation catalog, HeapTuple row, Oid function, List *arguments)
  */
 static void
 change_triggers(Relation catalog, Oid relation, const char *name, Oid parent,
-				Oid function, List *arguments)
+				const TriggerChange *change)
 {
 	ScanKeyData keys[2];
 	SysScanDesc scan;
@@ -90,14 +109,28 @@ change_triggers(Relation catalog, Oid relation, const char *name, Oid parent,
 		if (form->tgparentid != parent)
 			continue;
 		changed = lappend_oid(changed, form->oid);
-		change_row(catalog, row, function, arguments);
+		if (OidIsValid(change->function))
+			change_row(catalog, row, change->function, change->arguments);
+		else
+			change_state(catalog, row, change->state);
 	}
 	systable_endscan(scan);
 	if (changed == NIL)
 		return;
 	CacheInvalidateRelcacheByRelid(relation);
 	foreach(cell, find_inheritance_children(relation, ShareRowExclusiveLock))
-		change_triggers(catalog, lfirst_oid(cell), NULL, linitial_oid(changed), function, arguments);
+		change_triggers(catalog, lfirst_oid(cell), NULL, linitial_oid(changed), change);
+}
+
+/* Change a trigger and its clones. */
+static void
+apply_change(Oid relation, const char *trigger, const TriggerChange *change)
+{
+	Relation	catalog = table_open(TriggerRelationId, RowExclusiveLock);
+
+	change_triggers(catalog, relation, trigger, InvalidOid, change);
+	table_close(catalog, RowExclusiveLock);
+	CommandCounterIncrement();
 }
 
 /*
@@ -108,11 +141,9 @@ change_triggers(Relation catalog, Oid relation, const char *name, Oid parent,
 void
 svc_set_trigger_call(Oid relation, const char *trigger, Oid function, List *arguments)
 {
-	Relation	catalog = table_open(TriggerRelationId, RowExclusiveLock);
+	TriggerChange change = {.function = function,.arguments = arguments};
 
-	change_triggers(catalog, relation, trigger, InvalidOid, function, arguments);
-	table_close(catalog, RowExclusiveLock);
-	CommandCounterIncrement();
+	apply_change(relation, trigger, &change);
 }
 
 /* A list of arguments as CREATE TRIGGER has it. */
@@ -158,4 +189,16 @@ svc_is_trigger_clone(Oid relation, const char *name)
 			strcmp(rel->trigdesc->triggers[i].tgname, name) == 0;
 	table_close(rel, NoLock);
 	return found;
+}
+
+/*
+ * Let a trigger fire in another state of the session, as in tgenabled; also in
+ * the middle of a statement that uses the table, where ALTER TABLE may not.
+ */
+void
+svc_set_trigger_state(Oid relation, const char *trigger, char state)
+{
+	TriggerChange change = {.state = state};
+
+	apply_change(relation, trigger, &change);
 }

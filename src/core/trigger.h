@@ -10,5 +10,6 @@ extern char *svc_quote_trigger_arguments(List *args);
 extern bool svc_has_trigger(Oid relation, const char *name, int16 type, Oid function);
 extern bool svc_is_trigger_clone(Oid relation, const char *name);
 extern void svc_set_trigger_call(Oid relation, const char *trigger, Oid function, List *arguments);
+extern void svc_set_trigger_state(Oid relation, const char *trigger, char state);
 
 #endif							/* SVC_TRIGGER_H */

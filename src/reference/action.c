@@ -28,6 +28,7 @@
 #include "executor/spi.h"
 #include "parser/parse_coerce.h"
 #include "reference/action.h"
+#include "reference/checker.h"
 #include "reference/lookup.h"
 #include "reference/tombstone.h"
 #include "reference/violation.h"
@@ -343,6 +344,8 @@ do_step(void *argument)
 	step->busy = false;
 	if (!reference)
 		return;
+	if (reference->is_foreign)
+		checker_forget(reference, deleted);
 	if (effective_action(reference) == ON_DELETE_REPORT)
 	{
 		violation_record(reference, set, SOURCE_WORKER, step->detail);

@@ -52,7 +52,8 @@ is_unavailable(const ErrorData *error)
 static bool
 is_cancel(const ErrorData *error)
 {
-	return !AmBackgroundWorkerProcess() && error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+	return MyBackendType != B_BG_WORKER && error->funcname &&
+		strcmp(error->funcname, "ProcessInterrupts") == 0;
 }
 
 /* Remember what was heard. */
@@ -127,7 +128,7 @@ doubt(KeySet *set)
 
 /* Ask, and tell the breaker and the cache what came of it. */
 bool
-ask(const Reference *reference, KeySet *set, long milliseconds, char **error)
+ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **error)
 {
 	Question	question = {.reference = reference, .set = set};
 	ErrorData  *failure;
@@ -145,4 +146,20 @@ ask(const Reference *reference, KeySet *set, long milliseconds, char **error)
 	doubt(set);
 	*error = failure ? failure->message : pstrdup(question.refusal);
 	return false;
+}
+
+/* Ask, in a transaction of the caller's. */
+void
+ask_contract_within(const Reference *reference, KeySet *set, long milliseconds)
+{
+	patience_begin(milliseconds);
+	PG_TRY();
+	{
+		lookup_ask(reference, set);
+	}
+	PG_FINALLY();
+	{
+		(void) patience_end();
+	}
+	PG_END_TRY();
 }

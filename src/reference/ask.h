@@ -12,6 +12,12 @@
  * in the current memory context, and keys that are not known to be valid are
  * KEY_UNKNOWN.  Raises a cancel of a session only.
  */
-extern bool ask(const Reference *reference, KeySet *set, long milliseconds, char **error);
+extern bool ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **error);
+
+/*
+ * lookup_ask() of a worker that is in a transaction already, for so many
+ * milliseconds at most.  Raises what goes wrong.
+ */
+extern void ask_contract_within(const Reference *reference, KeySet *set, long milliseconds);
 
 #endif							/* SVC_ASK_H */

@@ -230,7 +230,7 @@ async_look(AsyncLook *look)
 {
 	ErrorData  *error;
 
-	(void) ask(look->reference, look->set, ASK_LIMIT, &look->error);
+	(void) ask_contract(look->reference, look->set, ASK_LIMIT, &look->error);
 	error = worker_transaction(XACT_READ_COMMITTED, settle, look);
 	if (error)
 		worker_complain(ASYNC_JOB, error);

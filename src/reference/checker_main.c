@@ -125,7 +125,7 @@ answer_same(List *questions)
 	pending = ask_cache(reference, set);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(cxt);
-	if (pending && !ask(reference, set, patience(questions), &error))
+	if (pending && !ask_contract(reference, set, patience(questions), &error))
 		ereport(DEBUG1, (errmsg("keys of %s are unknown: %s", reference->contract_name, error)));
 	/* functions of types may look into catalogs */
 	StartTransactionCommand();

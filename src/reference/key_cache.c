@@ -122,18 +122,21 @@ start_memory(void)
 	LWLockRelease(AddinShmemInitLock);
 }
 
-/* Make the setting, and ask for shared memory, where both can still be done: when the library is preloaded. */
+/*
+ * Make the setting, and ask for shared memory where that can still be had.  A
+ * setting of the postmaster's cannot be made later: elsewhere it is one of the
+ * configuration file's, and means nothing.
+ */
 void
 KeyCacheInit(void)
 {
-	if (!process_shared_preload_libraries_in_progress)
-		return;
 	DefineCustomIntVariable(SVC_EXTENSION ".reference_cache_entries",
 							"How many keys of foreign contracts are remembered, for all databases.",
 							"Zero remembers none.",
-							&cache_entries, 65536, 0, 100000000, PGC_POSTMASTER, 0,
-							NULL, NULL, NULL);
-	if (IsBinaryUpgrade)
+							&cache_entries, 65536, 0, 100000000,
+							process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
+							0, NULL, NULL, NULL);
+	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
 		return;
 	previous_request_hook = shmem_request_hook;
 	shmem_request_hook = request_memory;

@@ -7,9 +7,10 @@
  * the session by what they depend on, so that references into one contract
  * share them.
  *
- * Names that functions in a contract or a validator look up must not be found
- * in the caller's schemas, so those run under our search_path.  To set it takes
- * longer than to look up one key, so a contract without such code is spared it.
+ * Names that functions in a contract, a validator or a key's type look up must
+ * not be found in the caller's schemas, so those run under our search_path.  To
+ * set it takes longer than to look up one key, so where there is no such code
+ * it is left alone.
  *
  * Snapshots are the newest, also where the transaction's own is old: what is
  * asked is whether the key is there, not whether this transaction may see it.
@@ -166,29 +167,6 @@ check_not_within(const Reference *reference)
 					 errhint("A contract or validator must not write to the tables that refer to it.")));
 }
 
-/* Begin to act for a reference. */
-void
-lookup_begin(LookupScope *scope, const Reference *reference)
-{
-	check_not_within(reference);
-	GetUserIdAndSecContext(&scope->saved_user, &scope->saved_context);
-	SetUserIdAndSecContext(reference->run_as,
-						   scope->saved_context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
-	scope->callback.callback = lookup_error_context;
-	scope->callback.arg = unconstify(Reference *, reference);
-	scope->callback.previous = error_context_stack;
-	error_context_stack = &scope->callback;
-}
-
-/* End what lookup_begin began. */
-void
-lookup_end(LookupScope *scope)
-{
-	error_context_stack = scope->callback.previous;
-	SetUserIdAndSecContext(scope->saved_user, scope->saved_context);
-}
-
 /* Change a setting for the rest of a lookup. */
 static void
 set_for_lookup(const char *name, const char *value)
@@ -206,6 +184,39 @@ begin_safe_settings(void)
 	set_for_lookup("search_path", "pg_catalog, pg_temp");
 	set_for_lookup("row_security", "on");
 	return level;
+}
+
+/* May the comparison of keys run code that is not the server's own? */
+static bool
+has_foreign_keys(const Reference *reference)
+{
+	return reference->key_type >= FirstNormalObjectId || reference->equality >= FirstNormalObjectId;
+}
+
+/* Begin to act for a reference. */
+void
+lookup_begin(LookupScope *scope, const Reference *reference)
+{
+	check_not_within(reference);
+	GetUserIdAndSecContext(&scope->saved_user, &scope->saved_context);
+	SetUserIdAndSecContext(reference->run_as,
+						   scope->saved_context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
+	scope->settings = has_foreign_keys(reference) ? begin_safe_settings() : 0;
+	scope->callback.callback = lookup_error_context;
+	scope->callback.arg = unconstify(Reference *, reference);
+	scope->callback.previous = error_context_stack;
+	error_context_stack = &scope->callback;
+}
+
+/* End what lookup_begin began. */
+void
+lookup_end(LookupScope *scope)
+{
+	error_context_stack = scope->callback.previous;
+	if (scope->settings)
+		AtEOXact_GUC(true, scope->settings);
+	SetUserIdAndSecContext(scope->saved_user, scope->saved_context);
 }
 
 /* Is a function not the server's own? */

@@ -31,6 +31,7 @@ typedef struct LookupScope
 	ErrorContextCallback callback;
 	Oid			saved_user;
 	int			saved_context;
+	int			settings;		/* level of settings to end, or 0 */
 } LookupScope;
 
 /*

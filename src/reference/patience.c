@@ -87,7 +87,7 @@ look(void)
 void
 patience_begin(long milliseconds)
 {
-	if (!AmBackgroundWorkerProcess())
+	if (MyBackendType != B_BG_WORKER)
 		return;
 	if (!registered)
 	{
@@ -103,7 +103,7 @@ patience_begin(long milliseconds)
 bool
 patience_end(void)
 {
-	if (!AmBackgroundWorkerProcess())
+	if (MyBackendType != B_BG_WORKER)
 		return false;
 	disable_timeout(timeout, false);
 	if (cuts > CUTS)

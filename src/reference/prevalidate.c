@@ -14,7 +14,9 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "parser/parse_coerce.h"
+#include "reference/checker.h"
 #include "reference/lookup.h"
+#include "reference/tombstone.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -126,6 +128,7 @@ ask_here(void *argument)
 	Question   *q = argument;
 
 	lookup_ask(q->reference, q->set);
+	tombstone_mark(q->reference, q->set);
 }
 
 /* Find out what there is to know; what goes wrong leaves keys unknown. */
@@ -134,7 +137,9 @@ ask(Question *q)
 {
 	ErrorData  *error;
 
-	if (!q->reference->is_foreign && !lookup_refusal(q->reference))
+	if (q->reference->is_foreign)
+		checker_ask(q->reference, q->set);
+	else if (!lookup_refusal(q->reference))
 	{
 		error = svc_try(ask_here, q);
 		if (error && svc_is_interruption(error))
@@ -143,6 +148,7 @@ ask(Question *q)
 	for (int i = 0; i < key_set_count(q->set); i++)
 		if (key_set_state(q->set, i) == KEY_PENDING)
 			key_set_mark(q->set, i, KEY_UNKNOWN);
+	tombstone_mark(q->reference, q->set);
 }
 
 /* Report the keys in their order; NULL refers to nothing, and so is valid. */

@@ -269,6 +269,7 @@ check_ask(const Check *check, KeySet *set)
 		checker_ask(check->reference, set);
 	else
 		lookup_ask(check->reference, set);
+	tombstone_mark(check->reference, set);
 }
 
 /* Append a set's keys in a state to the journal, and accept them. */
@@ -435,11 +436,18 @@ flush(Statement *s)
 	lookup_begin(&s->scope, s->check->reference);
 }
 
-/* Is there no more to collect, since the end of the transaction has enough to remember? */
+/*
+ * Is there no more to collect, since the end of the transaction has enough to
+ * remember?  What else has as many keys as work_mem holds, or as an entry of the
+ * journal takes, is decided now: to tell more keys apart costs more than an
+ * entry that repeats some.
+ */
 static bool
 is_full(Statement *s)
 {
-	if (key_set_memory(s->keys) < work_mem * (Size) 1024)
+	if (key_set_memory(s->keys) < work_mem * (Size) 1024 &&
+		(!s->cxt || statement_mode(s) != REFERENCE_ASYNC ||
+		 key_set_count(s->keys) < LOOKUP_KEYS))
 		return false;
 	if (!s->cxt)
 		return true;

@@ -545,29 +545,28 @@ static const struct
 	int16		type;
 	const char *event;
 	const char *level;
-	const char *state;			/* in which they are made, as ALTER TABLE says it, or NULL */
+	char		state;			/* in which they are made, as in tgenabled */
 }			trigger_kinds[] = {
 	{"svc_watch_update", TRIGGER_TYPE_UPDATE, "AFTER UPDATE",
-	"REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT", NULL},
+	"REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT", TRIGGER_FIRES_ON_ORIGIN},
 	{"svc_watch_delete", TRIGGER_TYPE_DELETE, "AFTER DELETE",
-	"REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT", NULL},
+	"REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT", TRIGGER_FIRES_ON_ORIGIN},
 	{"svc_watch_truncate", TRIGGER_TYPE_TRUNCATE | TRIGGER_TYPE_BEFORE, "BEFORE TRUNCATE",
-	"FOR EACH STATEMENT", "ALWAYS"},
+	"FOR EACH STATEMENT", TRIGGER_FIRES_ALWAYS},
 	{"svc_watch_applied", TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_ROW,
-	"AFTER UPDATE OR DELETE", "FOR EACH ROW", "REPLICA"}
+	"AFTER UPDATE OR DELETE", "FOR EACH ROW", TRIGGER_FIRES_ON_REPLICA}
 };
 
 /* Make one trigger, and bring it into its state. */
 static void
-make_trigger(const char *relation, int kind, List *args)
+make_trigger(Oid relation, int kind, List *args)
 {
 	svc_sql_do("CREATE OR REPLACE TRIGGER %s %s ON %s %s"
 			   " EXECUTE FUNCTION " SVC_SCHEMA ".watch_deletes(%s)",
-			   trigger_kinds[kind].name, trigger_kinds[kind].event, relation,
+			   trigger_kinds[kind].name, trigger_kinds[kind].event, svc_quote_relation(relation),
 			   trigger_kinds[kind].level, svc_quote_trigger_arguments(args));
-	if (trigger_kinds[kind].state)
-		svc_sql_do("ALTER TABLE %s ENABLE %s TRIGGER %s", relation, trigger_kinds[kind].state,
-				   trigger_kinds[kind].name);
+	if (trigger_kinds[kind].state != TRIGGER_FIRES_ON_ORIGIN)
+		svc_set_trigger_state(relation, trigger_kinds[kind].name, trigger_kinds[kind].state);
 }
 
 /*
@@ -591,7 +590,7 @@ make_triggers(Oid relation, List *args)
 		else if (svc_has_trigger(relation, trigger_kinds[i].name, trigger_kinds[i].type, function))
 			svc_set_trigger_call(relation, trigger_kinds[i].name, function, args);
 		else
-			make_trigger(name, i, args);
+			make_trigger(relation, i, args);
 	}
 }
 

@@ -17,7 +17,7 @@ use Test::More;
 use IPC::Open2;
 use Time::HiRes qw(sleep time);
 
-my $limit = $ENV{SVC_INTERLEAVINGS} // 150;
+my $limit = $ENV{SVC_INTERLEAVINGS} // 40;
 my $server = new_server('interleavings', conf =>
 	"svc_ownership.max_workers = 0\nmax_prepared_transactions = 10\nfsync = off\n");
 $server->safe_psql('postgres', <<'SQL');
