@@ -230,6 +230,10 @@ SELECT svc.drop_reference('all of them');
 SELECT svc.drop_reference('all of them');
 SELECT svc.drop_reference('all of them', if_exists => true);
 ALTER TABLE regress_cart.items DROP COLUMN required;
+-- a column with a constraint trigger goes with CASCADE only
+SELECT svc.create_reference('regress_cart.items', 'many', 'regress_product', 'products', mode => 'commit');
+ALTER TABLE regress_cart.items DROP COLUMN many;
+ALTER TABLE regress_cart.items DROP COLUMN many CASCADE;
 DROP TABLE regress_free;
 SELECT reference, trigger FROM svc.reference_status ORDER BY 1;
 SELECT name FROM pg_temp.triggers('regress_cart.items');

@@ -8,12 +8,8 @@
 #include "core/svc.h"
 
 #include "access/relation.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_namespace.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "core/args.h"
@@ -24,8 +20,6 @@
 #include "reference/reference_row.h"
 #include "reference/resolve.h"
 #include "reference/violation.h"
-#include "service/connection.h"
-#include "service/contract.h"
 #include "service/ownership.h"
 #include "service/service.h"
 #include "storage/bufmgr.h"
@@ -33,12 +27,8 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
-#include "worker/worker.h"
 
 SVC_FUNCTION(svc_create_reference);
 SVC_FUNCTION(svc_alter_reference);
@@ -117,22 +107,21 @@ estimate_rows(Relation rel)
 	return rows;
 }
 
-/* Is there nothing in a table that could have to be checked?  Its writers are locked out. */
-static bool
-is_empty(Relation rel)
+/* Has a relation, or a part of it, any rows?  Dead ones count, too. */
+bool
+declare_has_blocks(Oid relation)
 {
+	bool		found = false;
 	ListCell   *cell;
-	bool		empty = true;
 
-	foreach(cell, find_all_inheritors(RelationGetRelid(rel), NoLock, NULL))
+	foreach(cell, find_all_inheritors(relation, NoLock, NULL))
 	{
-		Relation	part = relation_open(lfirst_oid(cell), NoLock);
+		Relation	rel = relation_open(lfirst_oid(cell), AccessShareLock);
 
-		if (RELKIND_HAS_STORAGE(part->rd_rel->relkind) && RelationGetNumberOfBlocks(part) > 0)
-			empty = false;
-		relation_close(part, NoLock);
+		found |= RELKIND_HAS_STORAGE(rel->rd_rel->relkind) && RelationGetNumberOfBlocks(rel) > 0;
+		relation_close(rel, NoLock);
 	}
-	return empty;
+	return found;
 }
 
 /* Say that there are rows that nobody has checked. */
@@ -268,7 +257,7 @@ svc_create_reference(PG_FUNCTION_ARGS)
 	d.row.validator = svc_arg_text_or_null(fcinfo, 10, "validator");
 	d.rel = declare_open_own_table(fcinfo, 0, "relation");
 	declare_check(&d);
-	d.row.validated = is_empty(d.rel);
+	d.row.validated = !declare_has_blocks(d.row.relation);
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	declare_make(&d);

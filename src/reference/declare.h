@@ -32,6 +32,7 @@ extern int	declare_on_delete_arg(FunctionCallInfo fcinfo, int i, int none);
 extern char *declare_name_arg(FunctionCallInfo fcinfo, int i, const char *what);
 extern bool declare_is_taken(const char *name);
 extern char *declare_free_name(Relation rel, const char *column);
+extern bool declare_has_blocks(Oid relation);
 extern void declare_lock_names(void);
 extern void declare_make(Declaration *d);
 

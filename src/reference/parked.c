@@ -31,6 +31,9 @@
 #define FIRST_RETRY 1000
 #define LAST_RETRY 300000
 
+/* And where nobody may ask just now, as while a service moves: whoever mends that does not ring */
+#define PUT_OFF 10000
+
 /* With more keys than this a reference is swept instead */
 #define MAX_PARKED 1000000
 
@@ -232,7 +235,7 @@ put_off(void *argument)
 			sql_name(NameStr(due->reference)));
 	svc_sql("UPDATE svc.reference_parked p SET next_try = $2 WHERE p.reference = $1 AND p.next_try < $2",
 			sql_name(NameStr(due->reference)),
-			sql_datum(TimestampTzGetDatum(TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LAST_RETRY)),
+			sql_datum(TimestampTzGetDatum(TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PUT_OFF)),
 					  TIMESTAMPTZOID));
 	svc_sql_end(&scope);
 }

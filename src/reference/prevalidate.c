@@ -128,6 +128,7 @@ ask_here(void *argument)
 	Question   *q = argument;
 
 	lookup_ask(q->reference, q->set);
+	tombstone_mark(q->reference, q->set);
 }
 
 /* Find out what there is to know; what goes wrong leaves keys unknown. */

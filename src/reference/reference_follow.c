@@ -30,7 +30,6 @@
 #include "reference/resolve.h"
 #include "service/contract.h"
 #include "service/ownership.h"
-#include "storage/bufmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -164,23 +163,6 @@ follow_rename(SqlScope *scope, Node *command, List *objects)
 			follow_function(scope, ((DdlObject *) lfirst(cell))->object_id, command);
 }
 
-/* Has a relation, or a part of it, any rows?  Dead ones count, too. */
-static bool
-has_blocks(Oid relation)
-{
-	bool		found = false;
-	ListCell   *cell;
-
-	foreach(cell, find_all_inheritors(relation, NoLock, NULL))
-	{
-		Relation	rel = relation_open(lfirst_oid(cell), AccessShareLock);
-
-		found |= RELKIND_HAS_STORAGE(rel->rd_rel->relkind) && RelationGetNumberOfBlocks(rel) > 0;
-		relation_close(rel, NoLock);
-	}
-	return found;
-}
-
 /* Do two references check the same? */
 static bool
 says_the_same(const ReferenceRow *a, const ReferenceRow *b)
@@ -222,7 +204,7 @@ gain(SqlScope *scope, Oid child, const ReferenceRow *row)
 	bool		checked = merge_own(scope, child, row);
 
 	reference_make_part_triggers(row, child);
-	if (checked || !has_blocks(child))
+	if (checked || !declare_has_blocks(child))
 		return;
 	reference_need_sweep(row->name);
 	ereport(NOTICE,

@@ -32,6 +32,7 @@
 #include "reference/lookup.h"
 #include "reference/sweep.h"
 #include "reference/sweep_scan.h"
+#include "reference/tombstone.h"
 #include "reference/violation.h"
 #include "storage/bufmgr.h"
 #include "storage/proc.h"
@@ -70,6 +71,8 @@ struct Sweep
 	MemoryContext step;			/* for one step */
 	bool		done;
 	bool		asking;
+	bool		any_valid;		/* the contract has some of the keys */
+	bool		confirming;		/* the range is looked at for the second time */
 
 	/* how far it got, as the catalog has it */
 	TimestampTz started;
@@ -296,16 +299,50 @@ check_can_ask(const Reference *reference)
 				 errmsg_internal("%s", refusal)));
 }
 
+/* Was a statement of ours interrupted here, and not one at the server that was asked? */
+static bool
+is_interruption_here(const ErrorData *error)
+{
+	return error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
+/*
+ * Raise what went wrong while a contract was asked.  What another server says
+ * of itself (it is shut down, a query is cancelled there) is not said of us.
+ */
+static void
+raise_unavailable(Sweep *s, const Reference *reference)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(s->step);
+	error = CopyErrorData();
+	if (!reference->is_foreign || is_interruption_here(error))
+		PG_RE_THROW();
+	FlushErrorState();
+	ereport(ERROR,
+			(errcode(MAKE_SQLSTATE('S', 'V', '0', '0', '1')),
+			 errmsg_internal("%s", error->message)));
+}
+
 /* Ask for the pending keys. */
 static void
-ask(Sweep *s, const Reference *reference, KeySet *set)
+ask_for(Sweep *s, const Reference *reference, KeySet *set)
 {
 	s->asking = true;
 	check_can_ask(reference);
-	if (reference->is_foreign)
-		ask_contract_within(reference, set, ASK_LIMIT);
-	else
-		lookup_ask(reference, set);
+	PG_TRY();
+	{
+		if (reference->is_foreign)
+			ask_contract_within(reference, set, ASK_LIMIT);
+		else
+			lookup_ask(reference, set);
+	}
+	PG_CATCH();
+	{
+		raise_unavailable(s, reference);
+	}
+	PG_END_TRY();
 	s->asking = false;
 }
 
@@ -341,10 +378,7 @@ known_keys(Sweep *s, const Reference *reference, Size memory)
 static bool
 has_missing(const KeySet *set)
 {
-	for (int i = 0; i < key_set_count(set); i++)
-		if (key_set_state(set, i) == KEY_MISSING)
-			return true;
-	return false;
+	return key_set_first(set, KEY_MISSING, 0) >= 0;
 }
 
 /*
@@ -357,10 +391,11 @@ ask_again(Sweep *s, const Reference *reference, KeySet *set, const int64 *rows)
 	for (int i = 0; i < key_set_count(set); i++)
 		if (key_set_state(set, i) == KEY_MISSING)
 			key_set_mark(set, i, rows[i] > 0 ? KEY_PENDING : KEY_UNKNOWN);
-	ask(s, reference, set);
+	ask_for(s, reference, set);
 	for (int i = 0; i < key_set_count(set); i++)
 		if (key_set_state(set, i) == KEY_UNKNOWN)
 			key_set_mark(set, i, KEY_PENDING);
+	tombstone_mark(reference, set);
 }
 
 /* Record what was found. */
@@ -382,27 +417,48 @@ make_counts(const KeySet *set)
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
-/* Look at a range. */
-static void
+/* Count the rows of a range that hold missing keys; those that no row holds any more are set aside. */
+static int64 *
+count_missing(const Reference *reference, KeySet *set, const SweepRange *range)
+{
+	SweepRange	again = *range;
+	int64	   *rows = make_counts(set);
+
+	again.to = range->stopped;
+	sweep_scan_count(reference, set, &again, rows);
+	return rows;
+}
+
+/*
+ * Look at a range; false if it must be looked at once more.  A foreign server
+ * shows one snapshot to a whole transaction of ours, so that to ask it again
+ * takes another transaction.
+ */
+static bool
 look_at_range(Sweep *s, const Reference *reference, SweepRange *range)
 {
 	Size		memory = (Size) maintenance_work_mem * 1024;
 	KeySet	   *set = known_keys(s, reference, memory);
-	int			first_new = key_set_count(set);
+	int			first_new = s->confirming ? 0 : key_set_count(set);
 	int64	   *rows = NULL;
 
 	sweep_scan_collect(reference, set, range, memory);
-	ask(s, reference, set);
+	ask_for(s, reference, set);
+	if (has_missing(set) && reference->is_foreign && !s->confirming)
+	{
+		s->confirming = true;
+		return false;
+	}
 	if (has_missing(set))
 	{
-		SweepRange	again = *range;
-
-		again.to = range->stopped;
-		rows = make_counts(set);
-		sweep_scan_count(reference, set, &again, rows);
+		rows = count_missing(reference, set, range);
 		ask_again(s, reference, set, rows);
 	}
+	s->confirming = false;
+	if (key_set_first(set, KEY_VALID, 0) >= 0)
+		s->any_valid = true;
 	record(s, reference, set, first_new, rows);
+	return true;
 }
 
 /*
@@ -431,9 +487,11 @@ step_in_part(Sweep *s, const Reference *declared, List *parts)
 		blocks = sweep_scan_by_range(rel) ? RelationGetNumberOfBlocks(rel) : 0;
 		range.from = (BlockNumber) Min(s->block, blocks);
 		range.to = range.from + Min(RANGE_BLOCKS, blocks - range.from);
-		if (blocks > 0)
-			look_at_range(s, reference, &range);
-		s->block = range.stopped;
+		range.stopped = range.to;
+		if (blocks > 0 && !look_at_range(s, reference, &range))
+			range.rows = 0;
+		else
+			s->block = range.stopped;
 		if (s->block >= blocks)
 			next_part(s, parts);
 	}
@@ -479,7 +537,7 @@ look_at_new_rows(NewRows *new, const Reference *reference, Relation rel, KeySet 
 
 		/* what cannot be read by range is read at once */
 		sweep_scan_collect(reference, set, &range, sweep_scan_by_range(rel) ? memory : 0);
-		ask(new->sweep, reference, set);
+		ask_for(new->sweep, reference, set);
 		MemoryContextSwitchTo(old);
 		keep_missing(set, missing);
 		MemoryContextDelete(cxt);
@@ -513,6 +571,75 @@ each_part(NewRows *new, KeySet *missing, int64 *rows)
 	}
 }
 
+/*
+ * Keys that were deleted elsewhere, where nobody tells us: those that the rows'
+ * checks found valid, and two sweeps, an hour apart, found missing.  A contract
+ * that has just moved and is not filled yet must not cost anybody his rows.
+ */
+static List *
+deleted_elsewhere(const Sweep *s, const Reference *reference)
+{
+	List	   *keys = NIL;
+	SqlScope	scope;
+	uint64		rows;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	rows = svc_sql("SELECT v.key FROM svc.reference_violation v"
+				   "  JOIN svc.reference r ON r.reference = v.reference AND r.validated"
+				   " WHERE v.reference = $1 AND v.state = 'open' AND v.source = 'sweep'"
+				   "   AND v.first_seen < $2 - interval '1 hour' AND v.last_seen >= $2"
+				   "   AND pg_catalog.length(v.key) < " VIOLATION_KEY_TEXT
+				   " ORDER BY v.first_seen LIMIT $3",
+				   sql_name(NameStr(reference->name)),
+				   sql_datum(TimestampTzGetDatum(s->started), TIMESTAMPTZOID),
+				   sql_datum(Int64GetDatum(TOMBSTONE_KEYS), INT8OID));
+	MemoryContextSwitchTo(scope.cxt);
+	for (uint64 row = 0; row < rows; row++)
+		keys = lappend(keys, pstrdup(svc_sql_value(row, 1)));
+	svc_sql_end(&scope);
+	return keys;
+}
+
+/* Keys from their texts, by their type's input function, as the role that looks them up. */
+static KeySet *
+keys_of_texts(const Reference *reference, List *texts)
+{
+	Oid			input;
+	Oid			io_param;
+	KeySet	   *set;
+	SqlScope	scope;
+	ListCell   *cell;
+
+	getTypeInputInfo(reference->key_type, &input, &io_param);
+	svc_sql_begin_restricted(&scope, reference->run_as);
+	MemoryContextSwitchTo(scope.cxt);
+	set = key_set_make(reference);
+	foreach(cell, texts)
+	{
+		Datum		key = OidInputFunctionCall(input, lfirst(cell), io_param, -1);
+		int			index;
+
+		(void) key_set_add(set, key, &index);
+		key_set_mark(set, index, KEY_MISSING);
+	}
+	svc_sql_end(&scope);
+	return set;
+}
+
+/* Let what on_delete says be done about keys that were deleted elsewhere, if the contract has any at all. */
+static void
+act_on_deleted_elsewhere(Sweep *s, const Reference *reference)
+{
+	List	   *texts;
+
+	if (!reference->is_foreign || !s->any_valid ||
+		(reference->on_delete != ON_DELETE_SET_NULL && reference->on_delete != ON_DELETE_DELETE))
+		return;
+	texts = deleted_elsewhere(s, reference);
+	if (texts != NIL)
+		action_on_deleted(reference, keys_of_texts(reference, texts));
+}
+
 /* Look at the rows that are newer than the sweep, and finish it. */
 static void
 finish(Sweep *s, const Reference *reference, List *parts)
@@ -536,6 +663,7 @@ finish(Sweep *s, const Reference *reference, List *parts)
 		record(s, reference, missing, 0, rows);
 	}
 	violation_resolve_unseen(reference, s->started);
+	act_on_deleted_elsewhere(s, reference);
 	s->done = true;
 	write_progress(s, new.rows);
 	note_swept(s);

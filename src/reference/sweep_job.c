@@ -22,9 +22,6 @@
 /* How often a step is tried that others' locks keep from going on */
 #define MAX_TRIES 20
 
-/* How often to look for foreign contracts whose time has come, milliseconds */
-#define LOOK_EVERY (10 * 60 * 1000L)
-
 /* The references whose sweep is due */
 typedef struct Due
 {
@@ -162,7 +159,8 @@ sweep_run(void)
 			failed = true;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(due.cxt);
-	return failed ? RETRY_AFTER * 1000L : LOOK_EVERY;
+	/* what needs a sweep need not ring: a restore does not */
+	return failed ? Min(RETRY_AFTER * 1000L, worker_next_look()) : worker_next_look();
 }
 
 static const WorkerJob sweep_job = {.name = "sweep", .run = sweep_run};

@@ -27,9 +27,6 @@
 /* Keys that one statement records */
 #define RECORD_KEYS 10000
 
-/* What is kept of a key's text, in characters */
-#define KEY_TEXT "2000"
-
 static const char *const source_names[] = {
 	[SOURCE_WORKER] = "worker",
 	[SOURCE_SWEEP] = "sweep",
@@ -171,7 +168,7 @@ record_bad(const Recording *r)
 			" recorded AS ("
 			"  INSERT INTO svc.reference_violation AS v"
 			"         (reference, key_hash, key, rows, state, found, source, first_seen, last_seen, sweep)"
-			"  SELECT $1, f.hash, pg_catalog.left(f.key, " KEY_TEXT "), f.rows, 'open', f.state, $5, $6, $6, $7"
+			"  SELECT $1, f.hash, pg_catalog.left(f.key, " VIOLATION_KEY_TEXT "), f.rows, 'open', f.state, $5, $6, $6, $7"
 			"    FROM found f ORDER BY f.hash"
 			"  ON CONFLICT (reference, key_hash) DO UPDATE"
 			"     SET rows = CASE WHEN v.sweep = EXCLUDED.sweep THEN v.rows + EXCLUDED.rows"
@@ -185,7 +182,7 @@ record_bad(const Recording *r)
 			"         sweep = coalesce(EXCLUDED.sweep, v.sweep)"
 			"  RETURNING v.key_hash, v.state)"
 			" INSERT INTO svc.reference_log (at, reference, key, state, source, detail)"
-			" SELECT $6, $1, pg_catalog.left(f.key, " KEY_TEXT "),"
+			" SELECT $6, $1, pg_catalog.left(f.key, " VIOLATION_KEY_TEXT "),"
 			"        CASE WHEN c.state = 'waived' THEN c.state ELSE f.state END, $5, $8"
 			"   FROM found f JOIN recorded c ON c.key_hash = f.hash",
 			sql_name(NameStr(r->reference->name)), texts(r->bad.keys, r->bad.n),
@@ -219,7 +216,7 @@ log_keys(const Recording *r, const KeyRows *rows)
 	if (rows->n == 0)
 		return;
 	svc_sql("INSERT INTO svc.reference_log (at, reference, key, state, source, detail)"
-			" SELECT $5, $1, pg_catalog.left(k.key, " KEY_TEXT "), k.state, $4, $6"
+			" SELECT $5, $1, pg_catalog.left(k.key, " VIOLATION_KEY_TEXT "), k.state, $4, $6"
 			"   FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) k (key, state)",
 			sql_name(NameStr(r->reference->name)), texts(rows->keys, rows->n),
 			texts(rows->states, rows->n), sql_text(source_names[r->look->source]),

@@ -6,6 +6,9 @@
 
 #include "reference/key_set.h"
 
+/* What is kept of a key's text, in characters */
+#define VIOLATION_KEY_TEXT "2000"
+
 /* Who found out: the sources in svc.reference_validation_log */
 typedef enum ViolationSource
 {

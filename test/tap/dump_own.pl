@@ -142,7 +142,7 @@ sub check_copy
 	rows($on, $dbname, 'SELECT trigger, needs_sweep FROM svc.reference_status', "enabled|t\nenabled|t", 'nobody knows of rows that came without being checked');
 	foreach my $insert ('INSERT INTO replies (id, user_id) VALUES (60, 9)', "INSERT INTO posts VALUES (60, 9, 'shown')", 'UPDATE replies_low SET user_id = 9')
 	{
-		is(outcome($on, $dbname, "SET search_path = posts; $insert; SET CONSTRAINTS ALL IMMEDIATE", user => $login), '23503', "a key that is not there is refused");
+		is(outcome($on, $dbname, "SET search_path = posts; SET CONSTRAINTS ALL IMMEDIATE; $insert", user => $login), '23503', "a key that is not there is refused");
 	}
 	$on->safe_psql($dbname, 'CALL svc.check_references()');
 	rows($on, $dbname, 'SELECT trigger, needs_sweep FROM svc.reference_status', "enabled|f\nenabled|f", 'a sweep finds out');
