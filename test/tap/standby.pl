@@ -187,7 +187,7 @@ rows($standby, $db, $catalog, $sum, 'the catalog is as it was');
 $standby->stop;
 
 ($out, $err) = single_user(
-	(map { s/.*\\; //r =~ s/people\./folk./gr =~ s/public\.spare/fourth.spare/gr } grep { !/current_service/ } @read_calls),
+	(map { s/.*\\; //r =~ s/people\./folk./gr =~ s/public\.spare/fourth.spare/gr } grep { !/current_service|prevalidate/ } @read_calls),
 	(map { "SELECT count(*) AS n FROM $_" } @views),
 	"INSERT INTO folk.posts VALUES (4, 2)",
 	"DELETE FROM folk.posts WHERE id = 1",
