@@ -29,6 +29,15 @@ my %before = map { $_ => dump_of($node, "${_}db") } @services;
 run_checks($node, 'postgres', "$example/test.sql", $checks);
 same_text(dump_of($node, "${_}db"), $before{$_}, "which change nothing in ${_}db") foreach @services;
 
+# Ids are checked across databases
+found_later($node, 'orderdb', 'order_items_item_id_ref', 9999,
+	'UPDATE order_items SET item_id = 9999 WHERE id = 1', 'UPDATE order_items SET item_id = 1 WHERE id = 1');
+found_later($node, 'paymentdb', 'payments_order_id_ref', '00000000-0000-4000-8000-000000000099',
+	q(INSERT INTO payments (order_id, amount, method, provider, idempotency_key)
+		VALUES ('00000000-0000-4000-8000-000000000099', 1, 'card', 'none', 'nowhere')),
+	q(DELETE FROM payments WHERE idempotency_key = 'nowhere'));
+%before = map { $_ => dump_of($node, "${_}db") } @services;
+
 # Again it stops at once
 ($rc, $out, $err) = run_script($node, 'postgres', "$example/install.sql");
 is($rc, 3, 'install.sql stops where the services are already');

@@ -16,7 +16,7 @@ delete $ENV{PGPASSFILE};
 
 our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines
   run_script run_checks dump_of catalog_facts logs_in roles_of skip_all_tests ask_for_passwords add_password shop_passwords
-  pgbouncer start_pooler stop_pooler);
+  found_later pgbouncer start_pooler stop_pooler);
 
 # Make and start a server that preloads the library, unless preload => 0.
 # workers: svc_ownership.max_workers; 0 where nothing is to happen by itself.
@@ -254,6 +254,25 @@ sub logs_in
 		'<', \'', '>', \$out, '2>', \$err);
 	chomp $out;
 	return $out ne '' ? $out : ($err =~ /FATAL:  (.*)/)[0] // $err;
+}
+
+# Test that a key that is not there is accepted where its contract is elsewhere,
+# found by whoever does what is pending, logged, and forgiven when the row is mended
+sub found_later
+{
+	my ($node, $dbname, $reference, $key, $wrong, $right) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $violation = "SELECT state FROM svc.reference_violations WHERE reference = '$reference' AND key = '$key'";
+
+	$node->safe_psql($dbname, $wrong);
+	$node->safe_psql($dbname, 'CALL svc.run_pending()');
+	rows($node, $dbname, $violation, 'open', "$reference: a key that is not there is found");
+	rows($node, $dbname, "SELECT DISTINCT state FROM svc.reference_validation_log WHERE reference = '$reference' AND key = '$key'",
+		'missing', 'and logged');
+	$node->safe_psql($dbname, $right);
+	$node->safe_psql($dbname, "CALL svc.check_references('$reference')");
+	rows($node, $dbname, $violation, 'resolved', 'until the row is mended');
+	return;
 }
 
 # All roles and databases of a server
