@@ -3,6 +3,7 @@
 -- limit, that what was read goes, and who may see what.
 
 -- nobody but svc.run_pending() reads it here
+LOAD 'svc_ownership';
 ALTER SYSTEM SET svc_ownership.max_workers = 0;
 SELECT pg_reload_conf();
 CREATE SCHEMA regress_j;

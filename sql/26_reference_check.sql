@@ -431,10 +431,12 @@ INSERT INTO basket.typed (big) SELECT i FROM generate_series(4999999990, 5000000
 RESET ROLE;
 
 -- A type whose comparisons run code: as whom they do, and what they may do
+SET client_min_messages = warning;
 CREATE TYPE public.tag;
 CREATE FUNCTION public.tag_in(cstring) RETURNS public.tag LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
 CREATE FUNCTION public.tag_out(public.tag) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
 CREATE TYPE public.tag (INPUT = public.tag_in, OUTPUT = public.tag_out, LIKE = int4);
+RESET client_min_messages;
 CREATE FUNCTION public.tag_lt(public.tag, public.tag) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int4lt';
 CREATE FUNCTION public.tag_cmp(public.tag, public.tag) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'btint4cmp';
 CREATE FUNCTION public.tag_hash(public.tag) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'hashint4';

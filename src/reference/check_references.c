@@ -195,7 +195,7 @@ mark_validated(const char *name)
 static void
 begin_procedure(FunctionCallInfo fcinfo, const char *procedure)
 {
-	svc_check_writable(procedure);
+	svc_check_writable(psprintf("%s()", procedure));
 	check_no_transaction(fcinfo, procedure);
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

@@ -9,7 +9,7 @@
 # is SERIALIZABLE: what its locks on rows read make of others is not compared.
 #
 #   SVC_SEED        repeats a run (printed)
-#   SVC_STATEMENTS  how many (10000)
+#   SVC_STATEMENTS  how many (10000; make soak: 200000)
 use strict;
 use warnings FATAL => 'all';
 

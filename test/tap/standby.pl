@@ -47,7 +47,7 @@ $standby->start;
 # Every function but those of triggers and types, with a call of it: NULL for each argument.  What
 # cannot be written is refused before arguments are looked at.
 my %reads = map { $_ => 1 } qw(check_connections check_contracts check_grants connection_info current_service
-  export_contract how_owned journal_backlog journal_entries migrations owner_of owners_of_query plan_migrations read_migration status validate_migrations version worker_states);
+  export_contract how_owned journal_backlog journal_entries migrations owner_of owners_of_query plan_migrations prevalidate read_migration status tombstones validate_migrations version worker_states);
 my @calls = lines($primary, $db, <<'SQL');
 SELECT p.proname || ' ' || format('%s svc.%I(%s)', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, p.proname,
            (SELECT string_agg(format('%sNULL::%s', CASE WHEN a.n = p.pronargs AND p.provariadic <> 0 THEN 'VARIADIC ' END,
@@ -77,6 +77,7 @@ my @read_calls = (
 	"SELECT version, state FROM svc.migrations('people')", "SELECT * FROM svc.validate_migrations('people')",
 	"SELECT number, statement FROM svc.plan_migrations('people')", "SELECT * FROM svc.journal_entries()",
 	"SELECT * FROM svc.journal_backlog()",
+	"SELECT * FROM svc.tombstones()", "SELECT * FROM svc.prevalidate('no_such', ARRAY[1])",
 	"SELECT number, statement FROM svc.read_migration('1_a.sql', 'SELECT 1; SELECT 2')",
 	"SELECT item, state FROM svc.status() WHERE item <> 'server'",
 	"SELECT kind, state FROM svc.worker_states() WHERE kind <> 'launcher'", "SET ROLE people_owner \\; SELECT svc.current_service()");
@@ -186,7 +187,7 @@ rows($standby, $db, $catalog, $sum, 'the catalog is as it was');
 $standby->stop;
 
 ($out, $err) = single_user(
-	(map { s/.*\\; //r =~ s/people\./folk./gr =~ s/public\.spare/fourth.spare/gr } grep { !/current_service/ } @read_calls),
+	(map { s/.*\\; //r =~ s/people\./folk./gr =~ s/public\.spare/fourth.spare/gr } grep { !/current_service|prevalidate/ } @read_calls),
 	(map { "SELECT count(*) AS n FROM $_" } @views),
 	"INSERT INTO folk.posts VALUES (4, 2)",
 	"DELETE FROM folk.posts WHERE id = 1",

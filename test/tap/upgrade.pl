@@ -84,6 +84,13 @@ RESET ROLE;
 CREATE TABLE public.accounts (id int PRIMARY KEY);
 SELECT svc.assign('ledger', 'public.accounts');
 SELECT svc.journal_append('i', 'public.accounts', 'id', ARRAY[1]);
+CREATE TABLE public.entries (user_id int);
+ALTER TABLE public.entries OWNER TO ledger_owner;
+SELECT svc.assign('ledger', 'public.entries');
+INSERT INTO public.entries VALUES (1), (7);
+SELECT svc.create_reference('public.entries', 'user_id', 'people', 'users', name => 'entries_ref');
+SET client_min_messages = error;
+CALL svc.check_references('entries_ref');
 SQL
 # The journal holds something that was read and something that was not
 $old->safe_psql('shop', 'CALL svc.run_pending()');
@@ -102,6 +109,12 @@ SELECT 'missing', role, privilege, problem FROM svc.check_grants() WHERE privile
 SELECT 'place', service, database FROM svc.services ORDER BY 2, 3;
 SELECT 'confirmed', service, confirmed FROM svc.service ORDER BY 2;
 SELECT 'journal', number, xid, kind, relation, subject, added_at, bytes, keys, xid < pg_snapshot_xmin(pg_current_snapshot()) FROM svc.journal_entries() ORDER BY 2;
+SELECT 'violation', reference, key, rows, state, first_seen FROM svc.reference_violations;
+SELECT 'log', at, reference, key, state, source FROM svc.reference_validation_log WHERE state <> 'valid';
+SELECT 'sweep', reference, state, rows, finished FROM svc.reference_sweeps;
+SELECT 'partition', i.inhrelid::regclass, d.deptype, (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = i.inhrelid AND t.tgenabled = 'A')
+  FROM pg_inherits i JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = i.inhrelid AND d.refclassid = 'pg_extension'::regclass
+ WHERE i.inhparent = 'svc.reference_log'::regclass ORDER BY 2;
 SELECT 'cursor', * FROM svc.journal_cursor ORDER BY 2, 3;
 SELECT 'service', item, state, detail FROM svc.status() WHERE item ~ '^service ' ORDER BY 2, 4;
 SELECT 'init', g.object, a.grantee::regrole::text, a.privilege_type
@@ -164,7 +177,10 @@ allowed($new, 'shop', ['TABLE people_api.users'], 'a contract is read', user => 
 refused($new, 'shop', ['TABLE people.users'], 'a table is not', user => 'ledger_user');
 is(outcome($new, 'shop', 'DROP VIEW people_api.users'), '2BP01', 'contracts are protected');
 rows($new, 'shop', "SELECT count(*) FROM svc.restore_updated_at()", '1', 'an adopted trigger is given back');
-$new->safe_psql('shop', 'ALTER SCHEMA people RENAME TO folk; DROP TABLE public.accounts');
+$new->safe_psql('shop', "UPDATE people.users SET mood = 'good'; INSERT INTO people.users (id, mood) VALUES (7, 'good')");
+$new->safe_psql('shop', "CALL svc.validate_reference('entries_ref')");
+rows($new, 'shop', 'SELECT key, state FROM svc.reference_violations', '7|resolved', 'references are swept');
+$new->safe_psql('shop', 'ALTER SCHEMA people RENAME TO folk; DROP TABLE public.accounts, public.entries');
 rows($new, 'shop', "SELECT schema FROM svc.services WHERE service = 'people'", 'folk', 'a renamed schema is followed');
 rows($new, 'shop', "SELECT count(*) FROM svc.tables WHERE service = 'ledger'", '0', 'so is what is dropped');
 rows($new, 'shop', "SELECT * FROM svc.check_grants()", '', 'and rights are right');
