@@ -701,6 +701,9 @@ svc_watch_changed(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("svc.watch_changed() can only be called as a trigger for each row")));
+	/* a restore brings the rows first, and then the triggers as they were */
+	if (TRIGGER_FIRED_BY_INSERT(data->tg_event) && !svc_sql_is_own())
+		PG_RETURN_POINTER(NULL);
 	/* the row that fired us is to be seen from here on */
 	CommandCounterIncrement();
 	if (!svc_catalog_mentions("reference", 0, NIL) && !TRIGGER_FIRED_BY_DELETE(data->tg_event))
