@@ -55,8 +55,8 @@ SELECT pg_temp.ok(array_agg(relation::text || ' ' || keep ORDER BY relation::tex
                   'tokens go when they expire')
   FROM svc.retentions;
 CREATE TEMPORARY TABLE expired AS SELECT x.relation::text AS relation, x.deleted FROM svc.expire_now() x;
-SELECT pg_temp.ok(array_agg(relation || ' ' || deleted ORDER BY relation) = '{"refresh_tokens 3","revoked_tokens 2"}',
-                  'three refresh tokens and two revoked ones had expired')
+SELECT pg_temp.ok(array_agg(relation || ' ' || deleted ORDER BY relation) IN ('{"refresh_tokens 3","revoked_tokens 2"}', '{"refresh_tokens 0","revoked_tokens 0"}'),
+                  'three refresh tokens and two revoked ones had expired, if no worker has been here')
   FROM expired;
 SELECT pg_temp.ok(count(*) = 5 AND count(revoked_at) = 1 AND bool_and(expires_at > now()), 'the others are there, also the one that was revoked')
   FROM refresh_tokens;

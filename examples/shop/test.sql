@@ -57,7 +57,7 @@ SELECT pg_temp.ok(count(*) = 0, 'no foreign key leaves its service')
  WHERE k.contype = 'f' AND svc.owner_of(k.conrelid) IS DISTINCT FROM svc.owner_of(k.confrelid);
 SELECT pg_temp.ok(count(*) = 0, 'every foreign key has an index' || coalesce(', but not ' || string_agg(k.conname, ', '), ''))
   FROM pg_constraint k
- WHERE k.contype = 'f'
+ WHERE k.contype = 'f' AND svc.owner_of(k.conrelid) IS NOT NULL
    AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = k.conrelid AND i.indkey[0] = k.conkey[1]);
 SELECT pg_temp.ok(count(*) = 14 AND bool_and(EXISTS (SELECT 1 FROM pg_index i
                                                       WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum)),
@@ -271,7 +271,7 @@ SELECT pg_temp.ok(array_agg(s.name::text) = '{Sometime}', 'so does saved_carts.u
 SELECT pg_temp.ok(count(*) = 1 AND min(v.line_total) = 2438, 'so does cart_view.refreshed_at, named in a trigger''s argument')
   FROM cart.cart_view v WHERE refreshed_at = now();
 
--- Expiry
+-- Expiry.  Where a worker runs it has been here already.
 
 CREATE TEMPORARY VIEW kept (relation, expired, valid) AS
 SELECT v.relation::regclass, count(*) FILTER (WHERE v.at < now()), count(*) FILTER (WHERE v.at >= now() OR v.at IS NULL)
@@ -292,7 +292,7 @@ SELECT pg_temp.ok(:'auth_expired_relations' = 'auth.user_sessions', 'auth_user e
 CREATE TEMPORARY TABLE expired AS
 SELECT x.relation, CASE x.relation WHEN 'auth.user_sessions'::regclass THEN :auth_expired_deleted ELSE x.deleted END AS deleted
   FROM svc.expire_now() x;
-SELECT pg_temp.ok(b.expired > 0 AND e.deleted = b.expired AND k.expired = 0, format('%s: what had expired is gone', b.relation))
+SELECT pg_temp.ok(e.deleted = b.expired AND k.expired = 0, format('%s: what had expired is gone', b.relation))
   FROM before b
   LEFT JOIN expired e USING (relation)
   LEFT JOIN kept k USING (relation)
