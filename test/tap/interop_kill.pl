@@ -154,7 +154,7 @@ sub shut
 }
 
 # Who stands at the gate?
-my $runner = "SELECT pid FROM pg_stat_activity WHERE backend_type ~ '^svc_ownership ' AND query ~ 'control\\.gate\\(%d\\)'";
+my $runner = "SELECT pid FROM pg_stat_activity WHERE backend_type ~ '^svc_ownership (?!launcher|worker|checker)' AND query ~ 'control\\.gate\\(%d\\)'";
 
 sub wait_at
 {
@@ -209,7 +209,7 @@ sub play
 		$kills++;
 	}
 	shut(0);
-	$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type ~ '^svc_ownership ')");
+	$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type ~ '^svc_ownership (?!launcher|worker|checker)')");
 	is(ours($copy, "CALL svc.migrate('$service', files => :files)"), '', "$format, $way killed $gates times: it ends");
 	same_text(result_of($copy), $expected, "$format, $way: the same schema, rows and history");
 	rows($node, 'postgres', 'SELECT count(*) FROM pg_index WHERE NOT indisvalid', 0, "$format, $way: no invalid index");

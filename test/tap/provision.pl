@@ -64,17 +64,6 @@ same_text(fingerprint('auth'), $expected, 'indeed');
 $node->safe_psql('postgres', $drop);
 is_gone('dropped without a trace');
 
-# psql's exit status.  It reads nothing: one that is refused would not, and who
-# writes to it would break.
-sub connect_as
-{
-	my ($login, $dbname) = @_;
-	my $output = '';
-	IPC::Run::run([ 'psql', '-XAtq', '-h', $node->host, '-p', $node->port, '-U', $login, '-d', $dbname, '-c', 'SELECT 1' ],
-		'<', \'', '>&', \$output);
-	return $? >> 8;
-}
-
 # A psql at work in the background
 sub begin
 {
@@ -408,7 +397,7 @@ is_gone('and can be dropped');
 
 # No client logs in as the owner role; the runner does
 $node->safe_psql('postgres', $create);
-($rc, $out, $err) = $node->psql('auth_db', 'SELECT 1', extra_params => [ '-U', 'auth_owner' ]);
+($rc, $err) = connects($node, 'auth_db', 'auth_owner');
 like($err, qr/too many connections for role "auth_owner"|role "auth_owner" is not permitted to log in/, 'no client logs in as the owner role');
 like(one($node, 'postgres', "CALL svc.run(ARRAY['SELECT session_user'], 'auth')"), qr/auth_owner/, 'the runner does');
 # clients that try it at the same time do not keep it out
@@ -513,8 +502,8 @@ rows($node, 's7_db', "SELECT form, database, owner FROM svc.services WHERE servi
 rows($node, 's7_db', "SELECT count(*) FROM svc.services", '50', 'and sees the others');
 $node->safe_psql('postgres', "CREATE ROLE s50_login LOGIN");
 $node->safe_psql('s50_db', "SELECT svc.grant_role('s50', 's50_login', 'writer')");
-is(connect_as('s50_login', 's50_db'), 0, 'a service\'s login connects to its database');
-my $refused = grep { connect_as('s50_login', "s${_}_db") == 2 } 1 .. 49;
+is(scalar connects($node, 's50_db', 's50_login'), 0, 'a service\'s login connects to its database');
+my $refused = grep { connects($node, "s${_}_db", 's50_login') == 2 } 1 .. 49;
 is($refused, 49, 'and to none of the 49 others');
 $node->safe_psql('s50_db', "SELECT svc.revoke_role('s50', 's50_login')");
 $node->safe_psql('postgres', 'DROP ROLE s50_login; SELECT svc.drop_service(service, drop_objects => true) FROM svc.services');

@@ -15,7 +15,7 @@ use Test::More;
 delete $ENV{PGPASSFILE};
 
 our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines
-  run_script run_checks dump_of catalog_facts logs_in roles_of skip_all_tests ask_for_passwords add_password shop_passwords
+  run_script run_checks dump_of catalog_facts connects logs_in roles_of skip_all_tests ask_for_passwords add_password shop_passwords
   found_later pgbouncer start_pooler stop_pooler);
 
 # Make and start a server that preloads the library, unless preload => 0.
@@ -241,6 +241,18 @@ sub run_script
 	IPC::Run::run([ 'psql', '-X', '-d', $dbname, (map { ('-v', "$_=$variables{$_}") } sort keys %variables), '-f', $file ],
 		'<', \'', '>', \$out, '2>', \$err);
 	return ($? >> 8, $out, $err);
+}
+
+# The exit status of a psql that connects without a password, and its errors.  It
+# reads nothing: one that is refused would not, and who writes to it would break.
+sub connects
+{
+	my ($node, $dbname, $user) = @_;
+	my ($out, $err);
+
+	IPC::Run::run([ 'psql', '-XAtq', '-h', $node->host, '-p', $node->port, '-U', $user, '-d', $dbname, '-c', 'SELECT 1' ],
+		'<', \'', '>', \$out, '2>', \$err);
+	return wantarray ? ($? >> 8, $err) : $? >> 8;
 }
 
 # Who somebody is who connects over TCP with a password, or why he is refused
