@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "reference/patience.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
@@ -64,11 +65,14 @@ cut_connections(void)
 			(void) shutdown(descriptor, SHUT_RDWR);
 }
 
-/* Look at the time.  Runs in a signal handler. */
+/*
+ * Look at the time.  Runs in a signal handler.  A process that ends forgets that
+ * it was told to, and still has a transaction to abort.
+ */
 static void
 look(void)
 {
-	if (ticks_left > 0 && !ProcDiePending)
+	if (ticks_left > 0 && !ProcDiePending && !proc_exit_inprogress)
 	{
 		ticks_left--;
 		return;
