@@ -55,6 +55,7 @@ SQL_PARTS    = src/core/core.sql \
                src/migration/store.sql src/migration/script.sql src/migration/history.sql \
                src/migration/migrate.sql src/migration/plan.sql \
                src/reference/reference.sql src/reference/tombstone.sql src/reference/sweep.sql \
+               src/reference/reference_status.sql \
                src/service/status.sql \
                src/core/events.sql
 INSTALL_SQL  = $(EXTENSION)--$(EXTVERSION).sql
