@@ -252,8 +252,11 @@ DO $$
 DECLARE
     part regclass;
 BEGIN
+    -- ALTER EXTENSION ... DROP TABLE wants the row's type to be a member since 18
+    SET LOCAL allow_system_table_mods = on;
     FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'svc.reference_log'::regclass LOOP
-        EXECUTE format('ALTER EXTENSION svc_ownership DROP TABLE %s; DROP TABLE %s', part, part);
+        DELETE FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = part AND deptype = 'e';
+        EXECUTE format('DROP TABLE %s', part);
     END LOOP;
 END $$;
 SET ROLE shop_cart_owner;
