@@ -315,6 +315,8 @@ sub write_some
 	my $name = pick(@WEIGHTED);
 	my $table = pick(@TABLES);
 	$table = pick('plain', 'late', 'wide', 'parts', 'late_parts', 'busy', 'late_busy') if $name =~ /^(conflict|merge)/;
+	# the server's transition tables of MERGE are wrong there; see docs/limits.md
+	$table = 'late_parts' if $name eq 'merge' && $table eq 'parts';
 	my $code = run_both($pair, $WRITE{$name}->($pair, $table), $name);
 	$pair->{aborted} = 1 if $pair->{open} && $code !~ /^0[012]/;
 }
