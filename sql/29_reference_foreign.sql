@@ -59,6 +59,18 @@ CALL svc.run_pending();
 SELECT reference, key, state FROM svc.reference_violations ORDER BY reference, key;
 SELECT reference, pending, last_error FROM svc.reference_status;
 
+-- rows that policies hide from the role that looks are taken to hold what is missing
+CREATE TABLE regress_cart.hidden (product_id int);
+ALTER TABLE regress_cart.hidden ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON regress_cart.hidden TO regress_cart_owner;
+SELECT svc.create_reference('regress_cart.hidden', 'product_id', 'regress_product', 'products');
+INSERT INTO regress_cart.hidden VALUES (-7);
+CALL svc.run_pending();
+SELECT pg_sleep(1.2);
+CALL svc.run_pending();
+SELECT DISTINCT key, state, source FROM svc.reference_validation_log WHERE reference = 'hidden_product_id_ref';
+SELECT svc.drop_reference('hidden_product_id_ref');
+
 -- keys whose type has changed meanwhile are not read: a sweep is to look
 INSERT INTO svc.reference_parked VALUES ('items_product_id_ref', '{x}', now(), 1, now());
 CALL svc.run_pending();

@@ -24,6 +24,19 @@
 #include "utils/inval.h"
 #include "utils/rel.h"
 
+/*
+ * Is it an UPDATE of which all columns are known that it can have changed?  Only if
+ * no trigger can have changed more than the statement names; partitions have
+ * triggers of their own.
+ */
+bool
+svc_trigger_knows_columns(const TriggerData *data)
+{
+	return TRIGGER_FIRED_BY_UPDATE(data->tg_event) && data->tg_updatedcols &&
+		!data->tg_relation->trigdesc->trig_update_before_row &&
+		!data->tg_relation->rd_rel->relhassubclass;
+}
+
 /* Arguments as the catalog keeps them: each with a zero byte behind it. */
 static bytea *
 argument_bytes(List *arguments)

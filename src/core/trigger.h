@@ -4,8 +4,10 @@
 #ifndef SVC_TRIGGER_H
 #define SVC_TRIGGER_H
 
+#include "commands/trigger.h"
 #include "nodes/pg_list.h"
 
+extern bool svc_trigger_knows_columns(const TriggerData *data);
 extern char *svc_quote_trigger_arguments(List *args);
 extern bool svc_has_trigger(Oid relation, const char *name, int16 type, Oid function);
 extern bool svc_is_trigger_clone(Oid relation, const char *name);

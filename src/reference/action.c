@@ -19,7 +19,6 @@
 #include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_opclass.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "core/extension.h"
@@ -36,7 +35,6 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rls.h"
 #include "utils/syscache.h"
 #include "worker/worker.h"
 
@@ -97,23 +95,6 @@ key_operator(Oid stored, Oid *other)
 	return operator;
 }
 
-/* An operator's name as statements write it. */
-static char *
-operator_text(Oid operator)
-{
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
-	Form_pg_operator form;
-	char	   *text;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for operator %u", operator);
-	form = (Form_pg_operator) GETSTRUCT(tuple);
-	text = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
-					NameStr(form->oprname));
-	ReleaseSysCache(tuple);
-	return text;
-}
-
 /* How the rows are named that hold keys of a type. */
 static Holders
 holders_of(const Reference *reference, Oid type)
@@ -136,24 +117,8 @@ holders_of(const Reference *reference, Oid type)
 		h.from = psprintf("%s CROSS JOIN LATERAL pg_catalog.unnest(t.%s) AS k (key)", h.from, column);
 		h.key = pstrdup("k.key");
 	}
-	h.where = psprintf("%s %s ANY ($1)", h.key, operator_text(operator));
+	h.where = psprintf("%s %s ANY ($1)", h.key, lookup_operator(operator));
 	return h;
-}
-
-/*
- * Refuse where policies would hide rows from the role that looks: what is not
- * seen is not known to be right.
- */
-static void
-check_sees_all(const Reference *reference)
-{
-	if (check_enable_rls(reference->relation, reference->run_as, true) == RLS_ENABLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("policies of relation \"%s\" hide rows from role \"%s\"",
-						get_rel_name(reference->relation),
-						GetUserNameFromId(reference->run_as, false)),
-				 errhint("Let the role own the table, or give it BYPASSRLS.")));
 }
 
 /* Change a setting for the rest of the scope. */
@@ -174,7 +139,7 @@ begin_as_service(SqlScope *scope, const Reference *reference)
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(user, context | SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
 	set_in_scope("lock_timeout", ACTION_LOCK_TIMEOUT);
-	check_sees_all(reference);
+	lookup_check_sees_rows(reference);
 }
 
 /* The distinct keys of some that rows hold; the set is empty if none does. */

@@ -17,7 +17,6 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_operator.h"
 #include "core/relation.h"
 #include "core/sql.h"
 #include "executor/spi.h"
@@ -113,23 +112,6 @@ need_sweep(void *argument)
 	reference_need_sweep(NameStr(*(NameData *) argument));
 }
 
-/* An operator as a query names it. */
-static char *
-operator_clause(Oid operator)
-{
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
-	Form_pg_operator form;
-	char	   *clause;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for operator %u", operator);
-	form = (Form_pg_operator) GETSTRUCT(tuple);
-	clause = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
-					  NameStr(form->oprname));
-	ReleaseSysCache(tuple);
-	return clause;
-}
-
 /* The query for those of some keys that rows hold. */
 static char *
 holding_query(const Reference *reference)
@@ -143,7 +125,7 @@ holding_query(const Reference *reference)
 						" WHERE t.%s OPERATOR(pg_catalog.&&) $1", relation, column, column);
 	return psprintf("SELECT k.key FROM pg_catalog.unnest($1) AS k (key)"
 					" WHERE EXISTS (SELECT FROM %s AS t WHERE t.%s %s k.key)", relation, column,
-					operator_clause(equals));
+					lookup_operator(equals));
 }
 
 /* Find out which of some keys rows hold. */
@@ -156,6 +138,7 @@ find_held(const AsyncLook *look, ArrayType *keys, bool *held)
 
 	svc_sql_begin(&scope, InvalidOid);
 	lookup_begin(&acting, look->reference);
+	lookup_check_sees_rows(look->reference);
 	rows = svc_sql(holding_query(look->reference),
 				   sql_array(keys, get_array_type(look->reference->key_type)));
 	for (uint64 row = 0; row < rows; row++)

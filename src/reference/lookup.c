@@ -36,6 +36,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/guc.h"
@@ -581,6 +582,22 @@ lookup_is_missing(const Reference *reference, KeySet *set, int index)
 	lookup_ask(reference, one);
 	key_set_mark(set, index, key_set_state(one, 0));
 	return key_set_state(one, 0) != KEY_VALID;
+}
+
+/*
+ * Refuse where policies would hide rows that hold keys from the role that looks
+ * up: what is not seen is not known to be right.
+ */
+void
+lookup_check_sees_rows(const Reference *reference)
+{
+	if (check_enable_rls(reference->part, reference->run_as, true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("policies of relation \"%s\" hide rows from role \"%s\"",
+						get_rel_name(reference->part),
+						GetUserNameFromId(reference->run_as, false)),
+				 errhint("Let the role own the table, or give it BYPASSRLS.")));
 }
 
 /* May the role that looks up read the contract's key? */

@@ -45,6 +45,9 @@ extern void lookup_end(LookupScope *scope);
 /* An operator as a query names it: OPERATOR(pg_catalog.=) */
 extern char *lookup_operator(Oid operator);
 
+/* Raise an error where policies hide rows of the reference's relation from the role that looks up */
+extern void lookup_check_sees_rows(const Reference *reference);
+
 /* lookup_ask for whoever did lookup_begin */
 extern void lookup_ask_begun(const Reference *reference, KeySet *set);
 

@@ -19,6 +19,7 @@
 #include "core/extension.h"
 #include "core/relation.h"
 #include "core/sql.h"
+#include "core/trigger.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
@@ -569,9 +570,7 @@ check_statement(Statement *s)
 static bool
 is_irrelevant_update(const TriggerData *data, AttrNumber column)
 {
-	return TRIGGER_FIRED_BY_UPDATE(data->tg_event) && data->tg_updatedcols &&
-		!data->tg_relation->trigdesc->trig_update_before_row &&
-		!data->tg_relation->rd_rel->relhassubclass &&
+	return svc_trigger_knows_columns(data) &&
 		!bms_is_member(column - FirstLowInvalidHeapAttributeNumber, data->tg_updatedcols);
 }
 

@@ -325,10 +325,7 @@ add_one_row(Watch *watch, const TriggerData *data)
 static bool
 is_irrelevant_update(const TriggerData *data, const Watch *watch)
 {
-	TriggerDesc *triggers = data->tg_relation->trigdesc;
-
-	if (!TRIGGER_FIRED_BY_UPDATE(data->tg_event) || !data->tg_updatedcols ||
-		triggers->trig_update_before_row || data->tg_relation->rd_rel->relhassubclass)
+	if (!svc_trigger_knows_columns(data))
 		return false;
 	for (int i = 0; i < watch->n_keys; i++)
 		if (bms_is_member(watch->keys[i].column - FirstLowInvalidHeapAttributeNumber,

@@ -13,6 +13,7 @@
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "core/extension.h"
+#include "core/trigger.h"
 #include "upkeep/count_trigger.h"
 #include "upkeep/counter.h"
 #include "utils/hsearch.h"
@@ -234,18 +235,11 @@ check_protocol(FunctionCallInfo fcinfo)
 	return data;
 }
 
-/*
- * Can this UPDATE have changed no key and no filter?  Only if no trigger can
- * have changed more columns than the statement names; partitions have triggers
- * of their own.
- */
+/* Can this UPDATE have changed no key and no filter? */
 static bool
 is_irrelevant_update(const TriggerData *data, const CounterSet *set)
 {
-	TriggerDesc *triggers = data->tg_relation->trigdesc;
-
-	if (!TRIGGER_FIRED_BY_UPDATE(data->tg_event) || !data->tg_updatedcols ||
-		triggers->trig_update_before_row || data->tg_relation->rd_rel->relhassubclass)
+	if (!svc_trigger_knows_columns(data))
 		return false;
 	for (int i = 0; i < set->n; i++)
 		if (bms_overlap(set->counters[i]->columns, data->tg_updatedcols))
