@@ -296,6 +296,12 @@ UPDATE events SET at = '2026-02-10' WHERE at = '2026-01-05';
 UPDATE events_2 SET t_id = 4 WHERE t_id = 3;
 SELECT id, n FROM t ORDER BY id;
 SELECT * FROM wrong_events;
+-- MERGE that moves rows between partitions: the server's transition tables do not hold them
+MERGE INTO events USING (VALUES ('2026-02-10'::date)) n (at) ON n.at = events.at WHEN MATCHED THEN UPDATE SET at = '2026-01-05', t_id = 2;
+SELECT * FROM wrong_events ORDER BY id;
+SELECT svc.recount('t', 'n');
+UPDATE events SET at = '2026-02-10', t_id = 1 WHERE at = '2026-01-05';
+SELECT * FROM wrong_events;
 CREATE TABLE events_3 PARTITION OF events FOR VALUES FROM ('2026-03-01') TO ('2026-04-01') PARTITION BY LIST (kind);
 CREATE TABLE events_3a PARTITION OF events_3 FOR VALUES IN ('a');
 CREATE TABLE events_3b PARTITION OF events_3 DEFAULT;
