@@ -24,7 +24,7 @@ MODULES_REFERENCE = action ask async breaker check_references check_request chec
                checker_main commit convert declare declare_check key_cache key_set log \
                lookup missing parked patience prevalidate reference reference_follow \
                reference_guard reference_row resolve settle source sweep sweep_job \
-               sweep_scan tombstone trigger violation waive watch
+               sweep_scan tombstone trigger unchecked violation waive watch
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \
