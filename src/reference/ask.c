@@ -18,12 +18,14 @@
 #include "reference/breaker.h"
 #include "reference/checker.h"
 #include "reference/far_session.h"
+#include "reference/forward.h"
 #include "reference/key_cache.h"
 #include "reference/lookup.h"
 #include "reference/source.h"
 #include "reference/patience.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "worker/worker.h"
 
 /* A question, as it goes through a transaction */
 typedef struct Question
@@ -76,7 +78,7 @@ ask_now(Question *question)
 	question->refusal = lookup_refusal(question->reference);
 	if (question->refusal)
 		return;
-	if (!question->entered && !breaker_enter(question->source.server))
+	if (!question->entered && !breaker_enter(question->source.server) && worker_called_at() == 0)
 	{
 		question->refusal = "its server did not answer a moment ago";
 		return;
@@ -144,8 +146,9 @@ ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **
 			(void) far_session_was_refused(failure);
 	}
 	late = patience_end();
-	if (question.entered)
-		breaker_leave(question.source.server, !failure || (!late && !is_unavailable(failure)));
+	if (question.entered &&
+		breaker_leave(question.source.server, !failure || (!late && !is_unavailable(failure))))
+		forward_now();
 	if (failure && is_cancel(failure))
 		ReThrowError(failure);
 	if (!failure && !question.refusal)
