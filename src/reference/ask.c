@@ -13,6 +13,7 @@
 #include "core/svc.h"
 
 #include "access/xact.h"
+#include "core/cancel.h"
 #include "miscadmin.h"
 #include "reference/ask.h"
 #include "reference/breaker.h"
@@ -23,6 +24,7 @@
 #include "reference/lookup.h"
 #include "reference/source.h"
 #include "reference/patience.h"
+#include "storage/lmgr.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "worker/worker.h"
@@ -51,14 +53,6 @@ is_unavailable(const ErrorData *error)
 		category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES);
 }
 
-/* Was a session of a client's cancelled here, and not at the server that was asked? */
-static bool
-is_cancel(const ErrorData *error)
-{
-	return MyBackendType != B_BG_WORKER && error->funcname &&
-		strcmp(error->funcname, "ProcessInterrupts") == 0;
-}
-
 /* Remember what was heard. */
 static void
 remember(const Question *question)
@@ -74,6 +68,9 @@ remember(const Question *question)
 static void
 ask_now(Question *question)
 {
+	/* what is dropped meanwhile is found to be gone, and not in the middle of a lookup */
+	if (OidIsValid(question->reference->contract))
+		LockRelationOid(question->reference->contract, AccessShareLock);
 	question->source = source_of(question->reference->contract);
 	question->refusal = lookup_refusal(question->reference);
 	if (question->refusal)
@@ -135,6 +132,7 @@ ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **
 {
 	Question	question = {.reference = reference, .set = set};
 	ErrorData  *failure;
+	int			cancels = svc_cancels();
 	bool		late;
 
 	patience_begin(milliseconds);
@@ -149,8 +147,12 @@ ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **
 	if (question.entered &&
 		breaker_leave(question.source.server, !failure || (!late && !is_unavailable(failure))))
 		forward_now();
-	if (failure && is_cancel(failure))
+	if (failure && svc_cancels() != cancels)
+	{
+		/* a connection that was cut because of it may have failed first */
+		CHECK_FOR_INTERRUPTS();
 		ReThrowError(failure);
+	}
 	if (!failure && !question.refusal)
 		return true;
 	doubt(set);
