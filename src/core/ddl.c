@@ -9,14 +9,19 @@
 #include "core/svc.h"
 
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "commands/event_trigger.h"
 #include "core/ddl.h"
 #include "core/extension.h"
 #include "core/protect.h"
+#include "core/relation.h"
 #include "core/sql.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #define MAX_HANDLERS 16
 
@@ -295,4 +300,25 @@ svc_ddl_named_table(AlterTableCmd *cmd)
 		: castNode(RangeVar, cmd->def);
 
 	return RangeVarGetRelid(name, NoLock, true);
+}
+
+/* A table that DROP TABLE names and the caller may drop, or InvalidOid. */
+Oid
+svc_ddl_table_to_drop(List *name)
+{
+	Oid			relation = RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true);
+
+	return OidIsValid(relation) &&
+		(object_ownercheck(RelationRelationId, relation, GetUserId()) ||
+		 object_ownercheck(NamespaceRelationId, get_rel_namespace(relation), GetUserId()))
+		? relation : InvalidOid;
+}
+
+/* Lock what DROP TABLE will lock, in its order: the table above a partition first. */
+void
+svc_ddl_lock_to_drop(Oid relation)
+{
+	if (get_rel_relispartition(relation))
+		svc_lock_relation(get_partition_parent(relation, true), AccessExclusiveLock);
+	svc_lock_relation(relation, AccessExclusiveLock);
 }

@@ -32,7 +32,6 @@
 #include "reference/tombstone.h"
 #include "reference/violation.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -121,13 +120,6 @@ holders_of(const Reference *reference, Oid type)
 	return h;
 }
 
-/* Change a setting for the rest of the scope. */
-static void
-set_in_scope(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
 /* Begin to read and change the rows of a reference, as its service's owner role. */
 static void
 begin_as_service(SqlScope *scope, const Reference *reference)
@@ -138,7 +130,7 @@ begin_as_service(SqlScope *scope, const Reference *reference)
 	svc_sql_begin_theirs(scope, reference->run_as, svc_search_path_of(reference->relation));
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(user, context | SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
-	set_in_scope("lock_timeout", ACTION_LOCK_TIMEOUT);
+	svc_sql_set("lock_timeout", ACTION_LOCK_TIMEOUT);
 	lookup_check_sees_rows(reference);
 }
 

@@ -168,22 +168,14 @@ check_not_within(const Reference *reference)
 					 errhint("A contract or validator must not write to the tables that refer to it.")));
 }
 
-/* Change a setting for the rest of a lookup. */
-static void
-set_for_lookup(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_INTERNAL, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-}
-
 /* Settings of the caller's that code of others must not meet; returns what ends them. */
 static int
 begin_safe_settings(void)
 {
 	int			level = NewGUCNestLevel();
 
-	set_for_lookup("search_path", "pg_catalog, pg_temp");
-	set_for_lookup("row_security", "on");
+	svc_sql_set("search_path", "pg_catalog, pg_temp");
+	svc_sql_set("row_security", "on");
 	return level;
 }
 

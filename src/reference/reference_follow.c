@@ -20,6 +20,7 @@
 #include "commands/trigger.h"
 #include "core/ddl.h"
 #include "core/extension.h"
+#include "core/move.h"
 #include "core/relation.h"
 #include "core/sql.h"
 #include "executor/spi.h"
@@ -243,17 +244,9 @@ lose(SqlScope *scope, Oid child, const ReferenceRow *row)
 	relation_close(rel, NoLock);
 }
 
-/* A table that an ALTER TABLE brought into others, and took out of others */
-typedef struct Move
-{
-	Oid			child;
-	List	   *arrived;		/* parents */
-	List	   *departed;		/* former parents */
-} Move;
-
 /* Say that references of a part do not see what statements on the whole change. */
 static void
-warn_of_hidden(SqlScope *scope, const Move *move)
+warn_of_hidden(SqlScope *scope, const TableMove *move)
 {
 	ListCell   *cell;
 
@@ -272,64 +265,21 @@ warn_of_hidden(SqlScope *scope, const Move *move)
 	}
 }
 
-/* A table became part of others, or is none any more; there may be other ways to the same whole. */
+/* A table became part of others, or is none any more. */
 static void
-follow_move(SqlScope *scope, const Move *move)
+follow_move(SqlScope *scope, const TableMove *move)
 {
-	List	   *after = svc_ancestry(move->child, InvalidOid, NIL);
-	List	   *before = svc_ancestry(move->child, move->child, move->arrived);
 	List	   *gained;
 	List	   *lost;
 	ListCell   *cell;
 
-	foreach(cell, move->departed)
-		before = list_concat_unique_oid(before, svc_ancestry(lfirst_oid(cell), InvalidOid, NIL));
-	gained = references_of(scope, list_difference_oid(after, before));
-	lost = references_of(scope, list_difference_oid(before, after));
-	foreach(cell, lost)
+	svc_move_ways(move, move->child, &gained, &lost);
+	foreach(cell, references_of(scope, lost))
 		lose(scope, move->child, lfirst(cell));
-	foreach(cell, gained)
+	foreach(cell, references_of(scope, gained))
 		gain(scope, move->child, lfirst(cell));
 	if (move->arrived != NIL)
 		warn_of_hidden(scope, move);
-}
-
-/*
- * What an ALTER TABLE brings into other tables, and takes out of them.  Outside
- * of a scope: it names tables as its search_path has them.
- */
-static Move
-move_of(AlterTableStmt *stmt, Oid relation)
-{
-	Move		move = {relation, NIL, NIL};
-	ListCell   *cell;
-
-	foreach(cell, stmt->cmds)
-	{
-		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, cell);
-
-		switch (cmd->subtype)
-		{
-			case AT_AttachPartition:
-				move.child = svc_ddl_named_table(cmd);
-				move.arrived = list_make1_oid(relation);
-				break;
-			case AT_DetachPartition:
-			case AT_DetachPartitionFinalize:
-				move.child = svc_ddl_named_table(cmd);
-				move.departed = list_make1_oid(relation);
-				break;
-			case AT_AddInherit:
-				move.arrived = lappend_oid(move.arrived, svc_ddl_named_table(cmd));
-				break;
-			case AT_DropInherit:
-				move.departed = lappend_oid(move.departed, svc_ddl_named_table(cmd));
-				break;
-			default:
-				break;
-		}
-	}
-	return move;
 }
 
 /* Tables that were made as part of others. */
@@ -355,18 +305,17 @@ follow_created(SqlScope *scope, List *objects)
 static void
 follow_altered(Node *command, List *objects)
 {
-	Move		move = {InvalidOid, NIL, NIL};
+	TableMove	move = {InvalidOid, NIL, NIL};
 	SqlScope	scope;
 
 	if (!command || objects == NIL || !svc_catalog_mentions("reference", 0, NIL))
 		return;
 	if (IsA(command, AlterTableStmt))
-		move = move_of((AlterTableStmt *) command,
-					   svc_ddl_altered_table((AlterTableStmt *) command, objects));
+		move = svc_move_of((AlterTableStmt *) command, objects);
 	svc_sql_begin(&scope, svc_extension_owner());
 	if (IsA(command, RenameStmt) || IsA(command, AlterObjectSchemaStmt))
 		follow_rename(&scope, command, objects);
-	else if (OidIsValid(move.child) && (move.arrived != NIL || move.departed != NIL))
+	else if (OidIsValid(move.child))
 		follow_move(&scope, &move);
 	else
 		follow_created(&scope, objects);

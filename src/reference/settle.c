@@ -27,6 +27,7 @@
 #include "reference/lookup.h"
 #include "reference/settle.h"
 #include "reference/tombstone.h"
+#include "reference/watch.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -174,7 +175,7 @@ find_match(void *argument)
 	match->matches = false;
 	if (!reference || reference->on_delete == ON_DELETE_KEEP || reference->mode == REFERENCE_OFF)
 		return;
-	column = tombstone_key_column(reference);
+	column = watch_key_column(reference);
 	match->matches = !column || strcmp(column, match->lost->column) == 0 ||
 		get_attnum(reference->published, match->lost->column) <= 0;
 }
@@ -240,7 +241,7 @@ static void
 bury(void *argument)
 {
 	Lost	   *lost = argument;
-	List	   *family = get_rel_name(lost->relation) ? tombstone_family(lost->relation) : NIL;
+	List	   *family = get_rel_name(lost->relation) ? watch_family(lost->relation) : NIL;
 	ListCell   *relation;
 	ListCell   *cell;
 

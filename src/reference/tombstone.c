@@ -18,6 +18,7 @@
 #include "funcapi.h"
 #include "reference/settle.h"
 #include "reference/tombstone.h"
+#include "reference/watch.h"
 #include "service/service.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -164,7 +165,7 @@ void
 TombstoneInit(void)
 {
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
-	WatchInit();
+	WatchFollowInit();
 	SettleInit();
 }
 
