@@ -26,7 +26,7 @@ SELECT r.reference,
     OR pg_catalog.pg_has_role(o.owner, 'MEMBER')
     OR pg_catalog.pg_has_role(s.owner, 'MEMBER');
 COMMENT ON VIEW svc.reference_status IS
-'How references are, of services that the reader owns. trigger: enabled, or what is wrong with one of its triggers: disabled, missing, changed. needs_sweep: some rows may hold keys that nobody checked, as after a restore: CALL svc.check_references. tombstones: deleted keys that rows may still hold.';
+'How references are, of services that the reader owns. trigger: enabled, or what is wrong with one of its triggers: disabled, missing, changed. needs_sweep: some rows may hold keys that nobody checked, as after a restore, or since triggers were enabled or made by somebody: a worker sweeps it, or CALL svc.check_references. tombstones: deleted keys that rows may still hold.';
 
 GRANT SELECT ON svc.reference_status TO PUBLIC;
 

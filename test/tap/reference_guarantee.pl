@@ -201,6 +201,25 @@ sub kill_somebody
 	return;
 }
 
+# What a crash left prepared ends, one way or the other.  The server may be
+# about to notice that somebody was killed, and restart.
+sub end_prepared
+{
+	my $until = time + 120;
+
+	while (time < $until)
+	{
+		my $gids = eval { $server->safe_psql('postgres', 'SELECT gid FROM pg_prepared_xacts') };
+		return if defined $gids && $gids eq '';
+		foreach my $gid (split /\n/, $gids // '')
+		{
+			eval { $server->safe_psql('postgres', pick('COMMIT', 'ROLLBACK') . " PREPARED '$gid'") } or note($@);
+		}
+		sleep 0.1;
+	}
+	die 'prepared transactions could not be ended';
+}
+
 my $began = time;
 my $each = int($transactions / $SESSIONS / ($kills + 1)) + 1;
 my @order = sort keys %killers;
@@ -209,11 +228,7 @@ while ($outcomes{begun} < $transactions || $round < $kills)
 {
 	my $name = $order[ $round % @order ];
 	run_round($each, $round++ < $kills ? sub { kill_somebody($name) } : undef);
-	# what a crash left prepared ends, one way or the other
-	foreach my $gid (split /\n/, $server->safe_psql('postgres', 'SELECT gid FROM pg_prepared_xacts'))
-	{
-		$server->safe_psql('postgres', pick('COMMIT', 'ROLLBACK') . " PREPARED '$gid'");
-	}
+	end_prepared();
 }
 diag sprintf '%s, killed: %s, in %.0f s', join(', ', map { "$_: $outcomes{$_}" } sort keys %outcomes),
   join(', ', map { "$_: $killed{$_}" } sort keys %killed) || 'nobody', time - $began;
