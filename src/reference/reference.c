@@ -19,6 +19,7 @@
 #include "reference/reference_row.h"
 #include "reference/tombstone.h"
 #include "reference/sweep.h"
+#include "reference/unchecked.h"
 #include "reference/violation.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -213,6 +214,7 @@ ReferenceInit(void)
 	ReferenceGuardInit();
 	CheckInit();
 	ReferenceFollowInit();
+	UncheckedInit();
 	CheckerInit();
 	TombstoneInit();
 	ViolationInit();

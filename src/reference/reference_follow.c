@@ -413,6 +413,21 @@ check_altered(Node *command, List *objects)
 						  svc_ddl_altered_table((AlterTableStmt *) command, objects));
 }
 
+/* What needs a contract, for messages. */
+static char *
+users_named(List *rows)
+{
+	StringInfoData names;
+	ListCell   *cell;
+
+	initStringInfo(&names);
+	foreach(cell, rows)
+		appendStringInfo(&names, "%sreference %s of %s", cell == list_head(rows) ? "" : ", ",
+						 quote_identifier(((ReferenceRow *) lfirst(cell))->name),
+						 svc_quote_relation(((ReferenceRow *) lfirst(cell))->relation));
+	return names.data;
+}
+
 /* Say which references cannot look keys up now that their contract is gone. */
 static void
 tell_of_lost_contracts(List *objects)
@@ -431,9 +446,9 @@ tell_of_lost_contracts(List *objects)
 		rows = references_into_contract(&scope, object->schema, object->name);
 		if (rows != NIL)
 			ereport(WARNING,
-					(errmsg("keys of reference \"%s\" cannot be looked up until %s is there again",
-							((ReferenceRow *) linitial(rows))->name,
-							quote_qualified_identifier(object->schema, object->name))));
+					(errmsg("keys cannot be looked up until %s is there again",
+							quote_qualified_identifier(object->schema, object->name)),
+					 errdetail("They are needed by: %s.", users_named(rows))));
 	}
 	svc_sql_end(&scope);
 }

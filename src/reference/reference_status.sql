@@ -72,7 +72,7 @@ SELECT r.reference, g.state AS trigger, w.state AS watch,
     OR pg_catalog.pg_has_role(o.owner, 'MEMBER')
     OR pg_catalog.pg_has_role(s.owner, 'MEMBER');
 COMMENT ON VIEW svc.reference_status IS
-'How references are, of services that the reader owns. trigger: enabled, or what is wrong with one of its triggers: disabled, missing, changed. watch: the same of the triggers that notice deleted keys, on the tables that it leads to; NULL: deleted keys are not noticed (on_delete keep, a contract elsewhere). pending: how many statements wrote keys that a worker has still to check; of the 20000 oldest entries of the journal: NULL where there are more, and none of the reference''s is among them. needs_sweep: some rows may hold keys that nobody checked, as after a restore: CALL svc.check_references. tombstones: deleted keys that rows may still hold.';
+'How references are, of services that the reader owns. trigger: enabled, or what is wrong with one of its triggers: disabled, missing, changed. watch: the same of the triggers that notice deleted keys, on the tables that it leads to; NULL: deleted keys are not noticed (on_delete keep, a contract elsewhere). pending: how many statements wrote keys that a worker has still to check; of the 20000 oldest entries of the journal: NULL where there are more, and none of the reference''s is among them. needs_sweep: some rows may hold keys that nobody checked, as after a restore, or since triggers were enabled or made by somebody: a worker sweeps it, or CALL svc.check_references. tombstones: deleted keys that rows may still hold.';
 
 GRANT SELECT ON svc.reference_status TO PUBLIC;
 
