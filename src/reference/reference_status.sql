@@ -50,10 +50,11 @@ SELECT r.reference, g.state AS trigger, w.state AS watch,
        CASE WHEN j.entries IS NOT NULL OR NOT m.more THEN coalesce(j.entries, 0) + coalesce(k.entries, 0) END AS pending,
        least(j.oldest, k.oldest) AS oldest_pending,
        CASE WHEN j.entries IS NOT NULL OR NOT m.more THEN coalesce(j.bytes, 0) END AS journal_bytes,
-       coalesce(x.needs_sweep, true) AS needs_sweep, coalesce(d.keys, 0) AS tombstones, x.last_error,
+       n.needs_sweep, coalesce(d.keys, 0) AS tombstones, x.last_error,
        x.last_error_at, x.swept_at, x.validated_at
   FROM svc.reference r
   JOIN pg_catalog.pg_class t ON t.oid = r.relation
+  JOIN svc.reference_debt n ON n.reference = r.reference
  CROSS JOIN (SELECT pg_catalog.count(*) > 0 FROM backlog b WHERE b.kind = 'c' AND b.relation IS NULL) m (more)
   LEFT JOIN svc.reference_fault g ON g.reference = r.reference AND g.kind = 'trigger'
   LEFT JOIN svc.reference_fault w ON w.reference = r.reference AND w.kind = 'watch'
@@ -78,10 +79,10 @@ GRANT SELECT ON svc.reference_status TO PUBLIC;
 
 CREATE VIEW svc.references_status (rank, item, state, detail, hint, owner) AS
 SELECT 5, pg_catalog.format('reference %I', r.reference),
-       CASE WHEN g.relation IS NOT NULL THEN 'error' WHEN c.contract IS NULL OR x.needs_sweep OR x.reference IS NULL THEN 'warning' ELSE 'ok' END,
+       CASE WHEN g.relation IS NOT NULL THEN 'error' WHEN c.contract IS NULL OR b.needs_sweep THEN 'warning' ELSE 'ok' END,
        CASE WHEN g.relation IS NOT NULL THEN pg_catalog.format('trigger %I of %s is %s', g.name, g.relation, g.state)
             WHEN c.contract IS NULL THEN pg_catalog.format('%I.%I is not there: keys cannot be looked up', r.service || '_api', r.entity)
-            WHEN x.needs_sweep OR x.reference IS NULL THEN pg_catalog.format('some rows of %s may hold keys that nobody checked', r.relation)
+            WHEN b.needs_sweep THEN pg_catalog.format('some rows of %s may hold keys that nobody checked', r.relation)
             ELSE pg_catalog.format('%s (%I) refers to %I of service "%s", mode %s', r.relation, r.column_name, r.entity, r.service,
                                    CASE WHEN r.mode <> 'default' THEN r.mode WHEN c.is_foreign THEN 'async' ELSE 'statement' END) END,
        CASE WHEN g.state = 'disabled' OR g.state = 'changed' AND g.kind = 'watch'
@@ -89,12 +90,12 @@ SELECT 5, pg_catalog.format('reference %I', r.reference),
                                    CASE g.name WHEN 'svc_watch_truncate' THEN 'ALWAYS ' WHEN 'svc_watch_applied' THEN 'REPLICA ' END, g.name)
             WHEN g.relation IS NOT NULL THEN pg_catalog.format('SELECT svc.alter_reference(%L)', r.reference)
             WHEN c.contract IS NULL THEN pg_catalog.format('svc.publish or svc.connect makes it; SELECT svc.drop_reference(%L) ends the reference', r.reference)
-            WHEN x.needs_sweep OR x.reference IS NULL THEN pg_catalog.format('CALL svc.check_references(%L)', r.reference) END,
+            WHEN b.needs_sweep THEN pg_catalog.format('CALL svc.check_references(%L)', r.reference) END,
        t.relowner
   FROM svc.reference r
   JOIN pg_catalog.pg_class t ON t.oid = r.relation
+  JOIN svc.reference_debt b ON b.reference = r.reference
   LEFT JOIN svc.reference_contract c ON c.reference = r.reference
-  LEFT JOIN svc.reference_state x ON x.reference = r.reference
   LEFT JOIN (SELECT DISTINCT ON (f.reference) f.reference, f.kind, f.relation, f.name, f.state
                FROM svc.reference_fault f WHERE f.state <> 'enabled' ORDER BY f.reference, f.kind) g ON g.reference = r.reference;
 COMMENT ON VIEW svc.references_status IS 'The rows of references in svc.status().';

@@ -180,8 +180,11 @@ follow_altered(Node *command, List *objects)
 		move = svc_move_of((AlterTableStmt *) command, objects);
 	if (rename)
 	{
-		foreach(cell, svc_ddl_relations(objects))
-			if (watch_can(lfirst_oid(cell)))
+		/* a whole, with all its parts, or the part that was named */
+		foreach(cell, svc_ddl_renamed_in(objects))
+			if (watch_can(lfirst_oid(cell)) &&
+				(!has_superclass(lfirst_oid(cell)) ||
+				 list_member_oid(svc_ddl_relations(objects), lfirst_oid(cell))))
 				watch_published(lfirst_oid(cell));
 	}
 	else if (OidIsValid(move.child))
