@@ -19,6 +19,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
@@ -256,6 +257,45 @@ lookup_operator(Oid operator)
 					  NameStr(form->oprname));
 	ReleaseSysCache(tuple);
 	return clause;
+}
+
+/* A collation as a query names it. */
+static char *
+collation_name(Oid collation)
+{
+	HeapTuple	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+	Form_pg_collation form;
+	char	   *name;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for collation %u", collation);
+	form = (Form_pg_collation) GETSTRUCT(tuple);
+	name = quote_qualified_identifier(get_namespace_name(form->collnamespace),
+									  NameStr(form->collname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
+/*
+ * An expression of the type of the reference's column, as it has to be compared:
+ * as the contract compares keys.  Where both tell values apart by their bytes
+ * nothing is said, since an index of the column would not do for another
+ * collation.
+ */
+char *
+lookup_collated(const Reference *reference, const char *expression)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(reference->part, reference->column, &type, &typmod, &collation);
+	if (!OidIsValid(collation) || !OidIsValid(reference->collation) ||
+		collation == reference->collation ||
+		(get_collation_isdeterministic(collation) &&
+		 get_collation_isdeterministic(reference->collation)))
+		return pstrdup(expression);
+	return psprintf("%s COLLATE %s", expression, collation_name(reference->collation));
 }
 
 /* The query that asks a contract for one key, or for an array of keys. */
