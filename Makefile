@@ -22,8 +22,8 @@ MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
                journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
                journal_table journal_view launcher leave pending round slot states worker
 MODULES_REFERENCE = action ask async breaker check_references check_request checker \
-               checker_main commit convert declare declare_check key_cache key_set log \
-               lookup missing parked patience prevalidate reference reference_follow \
+               checker_main commit convert declare declare_check far_session key_cache \
+               key_set log lookup missing parked patience prevalidate reference reference_follow \
                reference_guard reference_row resolve settle source sweep \
                sweep_elsewhere sweep_job sweep_keys sweep_progress sweep_scan \
                tombstone trigger unchecked violation waive watch watch_follow \

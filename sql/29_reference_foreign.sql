@@ -76,6 +76,31 @@ INSERT INTO svc.reference_parked VALUES ('items_product_id_ref', '{x}', now(), 1
 CALL svc.run_pending();
 SELECT count(*) FROM svc.reference_parked;
 
+-- keys of a reference that nobody may look up for a while are not forgotten: a sweep finds them
+SET client_min_messages = error;
+BEGIN;
+INSERT INTO regress_cart.items VALUES (-11);
+ALTER ROLE regress_cart_owner SUPERUSER;
+COMMIT;
+CALL svc.run_pending();
+ALTER ROLE regress_cart_owner NOSUPERUSER;
+UPDATE svc.reference_sweep SET retry_at = NULL;
+CALL svc.run_pending();
+SELECT key, state, source FROM svc.reference_violations WHERE key = '-11';
+
+-- nor are those about which nothing could be written down
+CREATE FUNCTION regress_far.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$;
+CREATE TRIGGER fail BEFORE INSERT ON svc.reference_parked FOR EACH ROW EXECUTE FUNCTION regress_far.fail();
+INSERT INTO regress_cart.items VALUES (-12);
+CALL svc.run_pending();
+SELECT reference, pending FROM svc.reference_status;
+DROP TRIGGER fail ON svc.reference_parked;
+CALL svc.run_pending();
+SELECT pg_sleep(1.2);
+CALL svc.run_pending();
+SELECT key, state, source FROM svc.reference_violations WHERE key = '-12';
+SET client_min_messages = warning;
+
 -- nobody but workers writes what waits
 SET ROLE regress_cart_owner;
 INSERT INTO svc.reference_parked VALUES ('items_product_id_ref', '{1}', now(), 1, now());

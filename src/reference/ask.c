@@ -17,6 +17,7 @@
 #include "reference/ask.h"
 #include "reference/breaker.h"
 #include "reference/checker.h"
+#include "reference/far_session.h"
 #include "reference/key_cache.h"
 #include "reference/lookup.h"
 #include "reference/source.h"
@@ -75,7 +76,7 @@ ask_now(Question *question)
 	question->refusal = lookup_refusal(question->reference);
 	if (question->refusal)
 		return;
-	if (!breaker_enter(question->source.server))
+	if (!question->entered && !breaker_enter(question->source.server))
 	{
 		question->refusal = "its server did not answer a moment ago";
 		return;
@@ -136,6 +137,12 @@ ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **
 
 	patience_begin(milliseconds);
 	failure = ask_in_transaction(&question);
+	if (failure && far_session_was_refused(failure))
+	{
+		failure = ask_in_transaction(&question);
+		if (failure)
+			(void) far_session_was_refused(failure);
+	}
 	late = patience_end();
 	if (question.entered)
 		breaker_leave(question.source.server, !failure || (!late && !is_unavailable(failure)));

@@ -24,6 +24,7 @@
 #include "reference/async.h"
 #include "reference/lookup.h"
 #include "reference/parked.h"
+#include "reference/sweep.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -54,7 +55,7 @@ typedef struct Find
 /* Keys of entries on their way into a set */
 typedef struct Gathering
 {
-	const Reference *reference;
+	Reference  *reference;
 	List	   *entries;
 	int			next;			/* the first of them of which nothing was taken yet */
 	ArrayIterator keys;			/* of the entry before these that are not taken yet; or NULL */
@@ -84,6 +85,24 @@ note_error(void *argument)
 	reference_noted_error(note[0], note[1]);
 }
 
+/* Find a reference by its name; *reference NULL: it is gone.  Returns why that failed, which is told. */
+static ErrorData *
+look_up(const char *name, Reference **reference)
+{
+	Find		find = {name, CurrentMemoryContext, NULL};
+	ErrorData  *error = worker_transaction(XACT_READ_COMMITTED, find_reference, &find);
+
+	*reference = find.reference;
+	if (error)
+	{
+		const char *note[2] = {name, error->message};
+
+		(void) worker_transaction(XACT_READ_COMMITTED, note_error, note);
+		worker_complain(ASYNC_JOB, error);
+	}
+	return error;
+}
+
 /*
  * A reference by its name, in the current memory context; NULL: it is gone, or
  * nobody may look its keys up.
@@ -91,18 +110,9 @@ note_error(void *argument)
 Reference *
 async_reference(const char *name)
 {
-	Find		find = {name, CurrentMemoryContext, NULL};
-	ErrorData  *error = worker_transaction(XACT_READ_COMMITTED, find_reference, &find);
+	Reference  *reference;
 
-	if (error)
-	{
-		const char *note[2] = {name, error->message};
-
-		(void) worker_transaction(XACT_READ_COMMITTED, note_error, note);
-		worker_complain(ASYNC_JOB, error);
-		return NULL;
-	}
-	return find.reference;
+	return look_up(name, &reference) ? NULL : reference;
 }
 
 /* Note that a reference must be swept, in a transaction. */
@@ -117,14 +127,17 @@ static char *
 holding_query(const Reference *reference)
 {
 	const char *relation = svc_quote_relation(reference->part);
-	const char *column = quote_identifier(get_attname(reference->part, reference->column, false));
+	const char *column = psprintf("t.%s",
+								  quote_identifier(get_attname(reference->part, reference->column, false)));
+	const char *collated = lookup_collated(reference, column);
 	Oid			equals = lookup_type_cache(reference->key_type, TYPECACHE_EQ_OPR)->eq_opr;
 
 	if (reference->is_array)
-		return psprintf("SELECT DISTINCT k.key FROM %s AS t CROSS JOIN LATERAL pg_catalog.unnest(t.%s) AS k (key)"
-						" WHERE t.%s OPERATOR(pg_catalog.&&) $1", relation, column, column);
+		return psprintf("SELECT DISTINCT %s FROM %s AS t CROSS JOIN LATERAL pg_catalog.unnest(%s) AS k (key)"
+						" WHERE %s OPERATOR(pg_catalog.&&) $1",
+						lookup_collated(reference, "k.key"), relation, column, collated);
 	return psprintf("SELECT k.key FROM pg_catalog.unnest($1) AS k (key)"
-					" WHERE EXISTS (SELECT FROM %s AS t WHERE t.%s %s k.key)", relation, column,
+					" WHERE EXISTS (SELECT FROM %s AS t WHERE %s %s k.key)", relation, collated,
 					lookup_operator(equals));
 }
 
@@ -306,31 +319,42 @@ look_at_group(Gathering *g, JournalKind kind)
 			return false;
 		}
 		MemoryContextSwitchTo(g->cxt);
-		if (!look_at(g, kind) || worker_must_leave())
+		if (!look_at(g, kind))
+			return false;
+		if (worker_must_leave())
 			return !has_more(g);
 	}
 	return true;
 }
 
-/* Check the keys of a group. */
+/* Leave what a group's entries are about to a sweep; false if that could not be noted. */
+static bool
+leave_to_sweep(const EntryGroup *group)
+{
+	ErrorData  *error = worker_transaction(XACT_READ_COMMITTED, need_sweep,
+										   unconstify(NameData *, &group->reference));
+
+	if (error)
+		worker_complain(ASYNC_JOB, error);
+	return error == NULL;
+}
+
+/*
+ * Check the keys of a group.  Those that nobody may look up now are not
+ * forgotten: when somebody may, a sweep finds them.
+ */
 static bool
 consume_group(const EntryGroup *group)
 {
 	Gathering	g = {.entries = group->entries, .cxt = CurrentMemoryContext};
-	ErrorData  *error = NULL;
+	ErrorData  *error = look_up(NameStr(group->reference), &g.reference);
 
-	g.reference = async_reference(NameStr(group->reference));
+	if (error)
+		return !sweep_gave_way(error) && !worker_must_leave() && leave_to_sweep(group);
 	if (!g.reference || g.reference->mode == REFERENCE_OFF)
 		return true;
 	g.set_cxt = AllocSetContextCreate(g.cxt, "svc_ownership keys", ALLOCSET_DEFAULT_SIZES);
-	if (!look_at_group(&g, group->kind))
-		return false;
-	if (g.sweep)
-		error = worker_transaction(XACT_READ_COMMITTED, need_sweep,
-								   unconstify(NameData *, &group->reference));
-	if (error)
-		worker_complain(ASYNC_JOB, error);
-	return error == NULL;
+	return look_at_group(&g, group->kind) && (!g.sweep || leave_to_sweep(group));
 }
 
 /* The group that an entry belongs to, made if it is the first one. */

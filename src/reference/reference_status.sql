@@ -6,10 +6,11 @@ SELECT r.reference,
          ORDER BY pg_catalog.array_position(ARRAY['missing', 'disabled', 'changed', 'enabled'], g.state) LIMIT 1) AS trigger,
        coalesce(j.entries, 0) + coalesce(k.entries, 0) AS pending, least(j.oldest, k.oldest) AS oldest_pending,
        coalesce(j.bytes, 0) AS journal_bytes,
-       coalesce(x.needs_sweep, true) AS needs_sweep, coalesce(d.keys, 0) AS tombstones, x.last_error,
+       b.needs_sweep, coalesce(d.keys, 0) AS tombstones, x.last_error,
        x.last_error_at, x.swept_at, x.validated_at
   FROM svc.reference r
   JOIN pg_catalog.pg_class t ON t.oid = r.relation
+  JOIN svc.reference_debt b ON b.reference = r.reference
   LEFT JOIN svc.reference_state x ON x.reference = r.reference
   LEFT JOIN (SELECT p.relation, p.subject, pg_catalog.sum(p.entries)::bigint, pg_catalog.sum(p.bytes)::bigint, pg_catalog.min(p.oldest)
                FROM svc.journal_pending p WHERE p.kind IN ('c', 'r')
@@ -31,21 +32,21 @@ GRANT SELECT ON svc.reference_status TO PUBLIC;
 
 CREATE VIEW svc.references_status (rank, item, state, detail, hint, owner) AS
 SELECT 5, pg_catalog.format('reference %I', r.reference),
-       CASE WHEN g.relation IS NOT NULL THEN 'error' WHEN c.contract IS NULL OR x.needs_sweep OR x.reference IS NULL THEN 'warning' ELSE 'ok' END,
+       CASE WHEN g.relation IS NOT NULL THEN 'error' WHEN c.contract IS NULL OR b.needs_sweep THEN 'warning' ELSE 'ok' END,
        CASE WHEN g.relation IS NOT NULL THEN pg_catalog.format('trigger %I of %s is %s', g.name, g.relation, g.state)
             WHEN c.contract IS NULL THEN pg_catalog.format('%I.%I is not there: keys cannot be looked up', r.service || '_api', r.entity)
-            WHEN x.needs_sweep OR x.reference IS NULL THEN pg_catalog.format('some rows of %s may hold keys that nobody checked', r.relation)
+            WHEN b.needs_sweep THEN pg_catalog.format('some rows of %s may hold keys that nobody checked', r.relation)
             ELSE pg_catalog.format('%s (%I) refers to %I of service "%s", mode %s', r.relation, r.column_name, r.entity, r.service,
                                    CASE WHEN r.mode <> 'default' THEN r.mode WHEN c.is_foreign THEN 'async' ELSE 'statement' END) END,
        CASE WHEN g.state = 'disabled' THEN pg_catalog.format('ALTER TABLE %s ENABLE TRIGGER %I', g.relation, g.name)
             WHEN g.relation IS NOT NULL THEN pg_catalog.format('SELECT svc.alter_reference(%L)', r.reference)
             WHEN c.contract IS NULL THEN pg_catalog.format('svc.publish or svc.connect makes it; SELECT svc.drop_reference(%L) ends the reference', r.reference)
-            WHEN x.needs_sweep OR x.reference IS NULL THEN pg_catalog.format('CALL svc.check_references(%L)', r.reference) END,
+            WHEN b.needs_sweep THEN pg_catalog.format('CALL svc.check_references(%L)', r.reference) END,
        t.relowner
   FROM svc.reference r
   JOIN pg_catalog.pg_class t ON t.oid = r.relation
+  JOIN svc.reference_debt b ON b.reference = r.reference
   LEFT JOIN svc.reference_contract c ON c.reference = r.reference
-  LEFT JOIN svc.reference_state x ON x.reference = r.reference
   LEFT JOIN LATERAL (
        SELECT k.relation, k.name, k.state FROM svc.reference_trigger k
         WHERE k.reference = r.reference AND k.state <> 'enabled'

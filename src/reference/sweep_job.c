@@ -58,14 +58,13 @@ find_due(void *argument)
 	MemoryContext old;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	rows = svc_sql("SELECT r.reference, coalesce(t.needs_sweep, true) OR coalesce(w.owed AND w.finished IS NULL, false)"
+	rows = svc_sql("SELECT r.reference, d.needs_sweep"
 				   "  FROM svc.reference r"
-				   "  LEFT JOIN svc.reference_state t ON t.reference = r.reference"
+				   "  JOIN svc.reference_debt d ON d.reference = r.reference"
 				   "  LEFT JOIN svc.reference_sweep w ON w.reference = r.reference"
 				   " WHERE r.mode <> 'off'"
 				   "   AND coalesce(w.retry_at < pg_catalog.now(), true)"
-				   "   AND (coalesce(t.needs_sweep, true) OR coalesce(w.owed AND w.finished IS NULL, false)"
-				   "        OR $1 > 0 AND coalesce(w.seen < pg_catalog.now() - pg_catalog.make_interval(secs => $1), true))"
+				   "   AND (d.needs_sweep OR $1 > 0 AND coalesce(w.seen < pg_catalog.now() - pg_catalog.make_interval(secs => $1), true))"
 				   " ORDER BY 1", sql_datum(Float8GetDatum(sweep_interval()), FLOAT8OID));
 	old = MemoryContextSwitchTo(due->cxt);
 	for (uint64 row = 0; row < rows; row++)

@@ -103,8 +103,7 @@ mark_keys(KeySet *set, ArrayType *deleted)
 	{
 		int			index = key_set_find(set, keys[i]);
 
-		if (index >= 0 && key_set_state(set, index) != KEY_VALID &&
-			key_set_state(set, index) != KEY_WAIVED)
+		if (index >= 0 && key_set_state(set, index) == KEY_MISSING)
 			key_set_mark(set, index, KEY_DELETED);
 	}
 	pfree(keys);
@@ -137,24 +136,15 @@ mark_all(const Reference *reference, KeySet *set)
 	table_close(rel, AccessShareLock);
 }
 
-/* Has a set a key that a tombstone would say more of? */
-static bool
-has_doubtful(const KeySet *set)
-{
-	for (int i = 0; i < key_set_count(set); i++)
-		if (key_set_state(set, i) != KEY_VALID && key_set_state(set, i) != KEY_WAIVED)
-			return true;
-	return false;
-}
-
 /*
- * Keys of a set that are not valid and have a tombstone become KEY_DELETED.
- * Where the key's type in the contract is not the column's, this is not told.
+ * Keys of a set that are missing and have a tombstone become KEY_DELETED; those
+ * that could not be asked may have been made again.  Where the key's type in
+ * the contract is not the column's, this is not told.
  */
 void
 tombstone_mark(const Reference *reference, KeySet *set)
 {
-	if (any_tombstone == ANY_NO || !has_doubtful(set))
+	if (any_tombstone == ANY_NO || key_set_first(set, KEY_MISSING, 0) < 0)
 		return;
 	if (any_tombstone == ANY_UNKNOWN)
 	{

@@ -16,9 +16,9 @@ extern void TombstoneInit(void);
 extern void tombstone_add(const char *reference, ArrayType *keys);
 
 /*
- * Keys of a set that are not valid and have a tombstone become KEY_DELETED.
- * Costs nothing while there is no tombstone.  A key that was found is left
- * alone: it may have been made again.
+ * Keys of a set that are missing and have a tombstone become KEY_DELETED.
+ * Costs nothing while there is no tombstone.  A key that was found, or could not
+ * be asked, is left alone: it may have been made again.
  */
 extern void tombstone_mark(const Reference *reference, KeySet *set);
 

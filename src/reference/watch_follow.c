@@ -63,13 +63,20 @@ published_by(const TriggerData *data, HeapTuple row)
 	return contract_entry(contract, &entry) ? entry.relation : contract;
 }
 
-/* Does an entity show other rows, or the same ones under another condition? */
+/*
+ * Does an entity show other rows, or the same ones under another condition?  One
+ * that comes back was not watched while it was away.
+ */
 static bool
 shows_others(const TriggerData *data)
 {
-	Datum		before = row_value(data, data->tg_trigtuple, "filter");
-	Datum		after = row_value(data, data->tg_newtuple, "filter");
+	Datum		before;
+	Datum		after;
 
+	if (!TRIGGER_FIRED_BY_UPDATE(data->tg_event))
+		return TRIGGER_FIRED_BY_INSERT(data->tg_event);
+	before = row_value(data, data->tg_trigtuple, "filter");
+	after = row_value(data, data->tg_newtuple, "filter");
 	return published_by(data, data->tg_trigtuple) != published_by(data, data->tg_newtuple) ||
 		(before != after && (!before || !after || !datum_image_eq(before, after, false, -1)));
 }
@@ -111,9 +118,8 @@ svc_watch_changed(PG_FUNCTION_ARGS)
 	relations[0] = published_by(data, data->tg_trigtuple);
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
 		relations[1] = published_by(data, data->tg_newtuple);
-	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event) &&
-		RelationGetRelid(data->tg_relation) == svc_catalog_relation("entity") && shows_others(data))
-		bury_unknown(relations[1]);
+	if (RelationGetRelid(data->tg_relation) == svc_catalog_relation("entity") && shows_others(data))
+		bury_unknown(relations[TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? 1 : 0]);
 	for (int i = 0; i < lengthof(relations); i++)
 		if (OidIsValid(relations[i]) && (i == 0 || relations[i] != relations[0]))
 			(void) svc_run_protected(watch_protected, &relations[i], true,
@@ -174,8 +180,11 @@ follow_altered(Node *command, List *objects)
 		move = svc_move_of((AlterTableStmt *) command, objects);
 	if (rename)
 	{
-		foreach(cell, svc_ddl_relations(objects))
-			if (watch_can(lfirst_oid(cell)))
+		/* a whole, with all its parts, or the part that was named */
+		foreach(cell, svc_ddl_renamed_in(objects))
+			if (watch_can(lfirst_oid(cell)) &&
+				(!has_superclass(lfirst_oid(cell)) ||
+				 list_member_oid(svc_ddl_relations(objects), lfirst_oid(cell))))
 				watch_published(lfirst_oid(cell));
 	}
 	else if (OidIsValid(move.child))

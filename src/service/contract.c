@@ -579,6 +579,25 @@ views_of(const char *service)
 	return views;
 }
 
+/*
+ * Drop a service's contract, where nothing else depends on it: keys are looked
+ * up by its name, which another contract can only have when this one is gone.
+ */
+void
+contract_drop(const Service *service)
+{
+	char	   *schema = service_contract_schema(service->name);
+	Oid			oid = get_namespace_oid(schema, true);
+	ListCell   *cell;
+
+	if (!OidIsValid(oid) || !service_owns_schema(service, oid))
+		return;
+	foreach(cell, views_of(service->name))
+		if (get_rel_name(lfirst_oid(cell)))
+			svc_sql_do("DROP VIEW %s", svc_quote_relation(lfirst_oid(cell)));
+	svc_sql_do("DROP SCHEMA %s", quote_identifier(schema));
+}
+
 /* Grant a service's contract to everybody who was promised it. */
 void
 contract_grant(const char *service)

@@ -36,6 +36,7 @@ extern void contract_check_no_consumers(const Service *service, bool force);
 extern void contract_welcome_consumer(const char *consumer);
 extern void contract_forget_consumer(const char *consumer);
 extern void contract_lock(const char *service, const char *consumer);
+extern void contract_drop(const Service *service);
 extern void contract_grant(const char *service);
 extern void contract_take_back(const char *service, const char *consumer);
 
