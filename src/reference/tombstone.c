@@ -16,6 +16,7 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "reference/lookup.h"
 #include "reference/settle.h"
 #include "reference/tombstone.h"
 #include "reference/watch.h"
@@ -116,7 +117,10 @@ mark_all(const Reference *reference, KeySet *set)
 	Relation	rel = table_open(svc_catalog_relation("tombstone"), AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple	row;
+	LookupScope acting;
 
+	/* keys are compared, which may run code of their type's author */
+	lookup_begin(&acting, reference);
 	while (HeapTupleIsValid(row = systable_getnext(scan)))
 	{
 		bool		isnull;
@@ -132,6 +136,7 @@ mark_all(const Reference *reference, KeySet *set)
 			mark_keys(set, deleted);
 		pfree(deleted);
 	}
+	lookup_end(&acting);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 }
