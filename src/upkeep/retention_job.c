@@ -111,7 +111,7 @@ clean(Cleaning *cleaning)
 	{
 		if (worker_must_leave())
 			return false;
-		error = worker_transaction(XACT_READ_COMMITTED, clean_batch, cleaning);
+		error = worker_transaction_of_theirs(XACT_READ_COMMITTED, clean_batch, cleaning);
 		if (error)
 			complain(cleaning, error);
 		/* rows that a trigger or a rule keeps must not keep us */
