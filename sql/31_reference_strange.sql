@@ -129,6 +129,21 @@ SELECT reference, needs_sweep FROM svc.reference_status WHERE reference LIKE 'da
 COMMIT;
 RESET ROLE;
 
+-- A trigger of somebody else that names a reference has no say in it: no sweep, nothing in its log
+CREATE ROLE regress_stranger;
+CREATE SCHEMA strange AUTHORIZATION regress_stranger;
+SET ROLE regress_stranger;
+CREATE TABLE strange.rows (product_id text);
+CREATE TRIGGER t AFTER INSERT ON strange.rows REFERENCING NEW TABLE AS n FOR EACH STATEMENT
+    EXECUTE FUNCTION svc.check_reference('goods', 'product_id', 'goods_api.products', 'id', 'async', 'later', '');
+INSERT INTO strange.rows VALUES ('1');
+RESET ROLE;
+SELECT started AS last_sweep FROM svc.reference_sweeps WHERE reference = 'later' \gset
+CALL svc.run_pending();
+SELECT started = :'last_sweep' AS not_swept FROM svc.reference_sweeps WHERE reference = 'later';
+
 SET client_min_messages = warning;
+DROP SCHEMA strange CASCADE;
+DROP ROLE regress_stranger;
 SELECT svc.drop_service('basket', drop_objects => true, force => true), svc.drop_service('goods', drop_objects => true, force => true);
 DROP COLLATION public.either_case;

@@ -17,6 +17,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "core/extension.h"
 #include "core/relation.h"
 #include "core/sql.h"
 #include "executor/spi.h"
@@ -36,10 +37,11 @@
 /* For so long a lookup may take, in milliseconds: it is asked again if it takes longer */
 #define ASK_LIMIT 10000
 
-/* Entries of one reference and of one kind */
+/* Entries of one reference, from the triggers of one table, and of one kind */
 typedef struct EntryGroup
 {
 	NameData	reference;
+	Oid			relation;
 	JournalKind kind;
 	List	   *entries;		/* JournalEntry */
 } EntryGroup;
@@ -48,6 +50,7 @@ typedef struct EntryGroup
 typedef struct Find
 {
 	const char *name;
+	Oid			relation;		/* whose rows the keys are of, or InvalidOid */
 	MemoryContext cxt;			/* where it is kept */
 	Reference  *reference;
 } Find;
@@ -65,13 +68,36 @@ typedef struct Gathering
 	MemoryContext set_cxt;
 } Gathering;
 
-/* Look a reference up, in a transaction. */
+/* Is a reference declared of a table, or of what that is a part of? */
+static bool
+is_declared_of(const char *name, Oid relation)
+{
+	ListCell   *cell;
+	ListCell   *whole;
+	SqlScope	scope;
+	bool		found = false;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	foreach(whole, svc_ancestry(relation, InvalidOid, NIL))
+		foreach(cell, reference_names_of(lfirst_oid(whole)))
+			found |= strcmp(lfirst(cell), name) == 0;
+	svc_sql_end(&scope);
+	return found;
+}
+
+/*
+ * Look a reference up, in a transaction.  Anybody may make a trigger on a table of
+ * his own that names a reference of others: what that left is not theirs.
+ */
 static void
 find_reference(void *argument)
 {
 	Find	   *find = argument;
-	MemoryContext old = MemoryContextSwitchTo(find->cxt);
+	MemoryContext old;
 
+	if (OidIsValid(find->relation) && !is_declared_of(find->name, find->relation))
+		return;
+	old = MemoryContextSwitchTo(find->cxt);
 	find->reference = reference_lookup(find->name);
 	MemoryContextSwitchTo(old);
 }
@@ -87,9 +113,9 @@ note_error(void *argument)
 
 /* Find a reference by its name; *reference NULL: it is gone.  Returns why that failed, which is told. */
 static ErrorData *
-look_up(const char *name, Reference **reference)
+look_up(const char *name, Oid relation, Reference **reference)
 {
-	Find		find = {name, CurrentMemoryContext, NULL};
+	Find		find = {name, relation, CurrentMemoryContext, NULL};
 	ErrorData  *error = worker_transaction(XACT_READ_COMMITTED, find_reference, &find);
 
 	*reference = find.reference;
@@ -112,7 +138,7 @@ async_reference(const char *name)
 {
 	Reference  *reference;
 
-	return look_up(name, &reference) ? NULL : reference;
+	return look_up(name, InvalidOid, &reference) ? NULL : reference;
 }
 
 /* Note that a reference must be swept, in a transaction. */
@@ -188,7 +214,9 @@ drop_unheld(void *argument)
 static void
 park(const AsyncLook *look, KeyState state, int attempts)
 {
-	parked_add(look->reference, look->set, state, attempts);
+	ParkedHistory history = {attempts, look->asked, look->since};
+
+	parked_add(look->reference, look->set, state, &history);
 	for (int i = 0; i < key_set_count(look->set); i++)
 		if (key_set_state(look->set, i) == state)
 			key_set_mark(look->set, i, KEY_PENDING);
@@ -226,6 +254,7 @@ async_look(AsyncLook *look)
 {
 	ErrorData  *error;
 
+	look->asked = GetCurrentTimestamp();
 	(void) ask_contract(look->reference, look->set, ASK_LIMIT, &look->error);
 	error = worker_transaction(XACT_READ_COMMITTED, settle, look);
 	if (error)
@@ -347,7 +376,7 @@ static bool
 consume_group(const EntryGroup *group)
 {
 	Gathering	g = {.entries = group->entries, .cxt = CurrentMemoryContext};
-	ErrorData  *error = look_up(NameStr(group->reference), &g.reference);
+	ErrorData  *error = look_up(NameStr(group->reference), group->relation, &g.reference);
 
 	if (error)
 		return !sweep_gave_way(error) && !worker_must_leave() && leave_to_sweep(group);
@@ -367,12 +396,13 @@ group_of(List **groups, const JournalEntry *entry)
 	foreach(cell, *groups)
 	{
 		group = lfirst(cell);
-		if (group->kind == entry->kind &&
+		if (group->kind == entry->kind && group->relation == entry->relation &&
 			strcmp(NameStr(group->reference), NameStr(entry->subject)) == 0)
 			return group;
 	}
 	group = palloc0(sizeof(EntryGroup));
 	group->reference = entry->subject;
+	group->relation = entry->relation;
 	group->kind = entry->kind;
 	*groups = lappend(*groups, group);
 	return group;
