@@ -214,7 +214,9 @@ drop_unheld(void *argument)
 static void
 park(const AsyncLook *look, KeyState state, int attempts)
 {
-	parked_add(look->reference, look->set, state, attempts);
+	ParkedHistory history = {attempts, look->asked, look->since};
+
+	parked_add(look->reference, look->set, state, &history);
 	for (int i = 0; i < key_set_count(look->set); i++)
 		if (key_set_state(look->set, i) == state)
 			key_set_mark(look->set, i, KEY_PENDING);
@@ -252,6 +254,7 @@ async_look(AsyncLook *look)
 {
 	ErrorData  *error;
 
+	look->asked = GetCurrentTimestamp();
 	(void) ask_contract(look->reference, look->set, ASK_LIMIT, &look->error);
 	error = worker_transaction(XACT_READ_COMMITTED, settle, look);
 	if (error)

@@ -58,10 +58,11 @@ CREATE TABLE svc.reference_parked (
     since     timestamptz NOT NULL,
     attempts  int NOT NULL,
     next_try  timestamptz NOT NULL,
+    asked     timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT reference_parked_attempts_check CHECK (attempts >= 0)
 );
 COMMENT ON TABLE svc.reference_parked IS
-'Catalog: keys of references that workers ask for again; attempts: how often they could not be asked; 0: they were missing, and wait for a second look. Not in dumps. Read svc.reference_status.';
+'Catalog: keys of references that workers ask for again; attempts: how often they could not be asked; 0: they were missing, and wait for a second look; since: for how long they wait; asked: when the last attempt began. Not in dumps. Read svc.reference_status.';
 CREATE INDEX reference_parked_next_try ON svc.reference_parked (next_try);
 CREATE INDEX reference_parked_reference ON svc.reference_parked (reference);
 

@@ -578,19 +578,12 @@ is_irrelevant_update(const TriggerData *data, AttrNumber column)
 static TriggerData *
 check_protocol(FunctionCallInfo fcinfo)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
+	TriggerData *data = svc_trigger_data(fcinfo, "svc.check_reference()");
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("svc.check_reference() can only be called as a trigger")));
 	if (!TRIGGER_FIRED_AFTER(data->tg_event) || !TRIGGER_FIRED_FOR_STATEMENT(data->tg_event) ||
 		!data->tg_newtable || (TRIGGER_FIRED_BY_UPDATE(data->tg_event) && !data->tg_oldtable))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" of \"%s\" cannot call svc.check_reference()",
-						data->tg_trigger->tgname, RelationGetRelationName(data->tg_relation)),
-				 errhint("svc.create_reference makes the triggers that a reference needs.")));
+		svc_refuse_trigger(data, "svc.check_reference()",
+						   "svc.create_reference makes the triggers that a reference needs.");
 	return data;
 }
 

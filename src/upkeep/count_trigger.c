@@ -213,13 +213,9 @@ get_set(Relation rel, Trigger *trigger)
 static TriggerData *
 check_protocol(FunctionCallInfo fcinfo)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
+	TriggerData *data = svc_trigger_data(fcinfo, "svc.count_changes()");
 	bool		good;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("svc.count_changes() can only be called as a trigger")));
 	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
 		good = TRIGGER_FIRED_BEFORE(data->tg_event);
 	else
@@ -227,11 +223,8 @@ check_protocol(FunctionCallInfo fcinfo)
 			(data->tg_newtable || TRIGGER_FIRED_BY_DELETE(data->tg_event)) &&
 			(data->tg_oldtable || TRIGGER_FIRED_BY_INSERT(data->tg_event));
 	if (!good || data->tg_trigger->tgnargs == 0 || data->tg_trigger->tgnargs % COUNTER_ARGS != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" of \"%s\" cannot call svc.count_changes()",
-						data->tg_trigger->tgname, RelationGetRelationName(data->tg_relation)),
-				 errhint("svc.keep_count makes the triggers that a counter needs.")));
+		svc_refuse_trigger(data, "svc.count_changes()",
+						   "svc.keep_count makes the triggers that a counter needs.");
 	return data;
 }
 

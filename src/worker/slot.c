@@ -10,10 +10,10 @@
 
 #include <signal.h>
 
+#include "core/shared_memory.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
-#include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "worker/doorbell.h"
 #include "worker/launcher.h"
@@ -23,8 +23,6 @@
 /* how long a worker stays in a database while others wait, in milliseconds */
 #define SLICE 1000
 
-#define TRANCHE "svc_ownership worker"
-
 WorkerShared *worker_shared = NULL;
 
 /* The slot of this worker, or NULL in other processes */
@@ -33,53 +31,34 @@ static WorkerSlot *my_slot = NULL;
 /* The entry of this process, if it is a guest */
 static WorkerGuest *my_guest = NULL;
 
-static shmem_request_hook_type next_shmem_request = NULL;
-static shmem_startup_hook_type next_shmem_startup = NULL;
-
-/* Ask for shared memory and a lock. */
-static void
-request_memory(void)
+/* The shared memory that this takes. */
+static Size
+memory_size(void)
 {
-	if (next_shmem_request)
-		next_shmem_request();
-	RequestAddinShmemSpace(sizeof(WorkerShared));
-	RequestNamedLWLockTranche(TRANCHE, 1);
+	return sizeof(WorkerShared);
 }
 
-/* Make everything empty. */
+/* Make everything empty, or find it. */
 static void
-clear_memory(WorkerShared *shared)
+keep_memory(void *memory, LWLockPadded *locks, bool is_new)
 {
-	memset(shared, 0, sizeof(WorkerShared));
-	shared->lock = &GetNamedLWLockTranche(TRANCHE)->lock;
-	shared->launcher = NO_PROCESS;
+	worker_shared = memory;
+	if (!is_new)
+		return;
+	memset(worker_shared, 0, sizeof(WorkerShared));
+	worker_shared->lock = &locks->lock;
+	worker_shared->launcher = NO_PROCESS;
 	for (int i = 0; i < MAX_DATABASES; i++)
-		pg_atomic_init_u64(&shared->databases[i].bell, 0);
+		pg_atomic_init_u64(&worker_shared->databases[i].bell, 0);
 }
 
-/* Find the memory, in the postmaster when it starts and after each crash. */
-static void
-find_memory(void)
-{
-	bool		found;
-
-	if (next_shmem_startup)
-		next_shmem_startup();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	worker_shared = ShmemInitStruct(SVC_EXTENSION " workers", sizeof(WorkerShared), &found);
-	if (!found)
-		clear_memory(worker_shared);
-	LWLockRelease(AddinShmemInitLock);
-}
+static const SharedMemory memory = {SVC_EXTENSION " workers", 1, memory_size, keep_memory};
 
 /* What slots do when the library is preloaded. */
 void
 SlotInit(void)
 {
-	next_shmem_request = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	next_shmem_startup = shmem_startup_hook;
-	shmem_startup_hook = find_memory;
+	svc_share_memory(&memory);
 }
 
 /* Wake a process. */
