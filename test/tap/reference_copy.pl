@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-my $far = new_server('far', workers => 0, conf => "wal_level = logical\n");
+my $far = new_server('far', workers => 0, init => { allows_streaming => 'logical' });
 my $near = new_server('near', conf => "max_worker_processes = 16\n");
 
 # ---- the product service has a database of its own ----
@@ -32,7 +32,7 @@ SQL
 
 # ---- the cart service's database has a copy, which stands for the service ----
 
-my $source = $far->connstr('product_db');
+my $source = $far->connstr('product_db') =~ s/'//gr;
 $near->safe_psql('postgres', 'CREATE DATABASE cart_db');
 $near->safe_psql('cart_db', <<"SQL");
 CREATE EXTENSION svc_ownership;
