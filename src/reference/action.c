@@ -396,7 +396,7 @@ do_steps(Step *step, ErrorData **error)
 	{
 		if (worker_must_leave())
 			return ACTION_LEFT;
-		*error = worker_transaction(XACT_REPEATABLE_READ, do_step, step);
+		*error = worker_transaction_of_theirs(XACT_REPEATABLE_READ, do_step, step);
 		if (*error && !met_others(*error))
 			return ACTION_FAILED;
 		if (*error && retries++ >= ACTION_RETRIES)
@@ -406,6 +406,14 @@ do_steps(Step *step, ErrorData **error)
 		if (!step->changed)
 			return step->busy ? ACTION_BUSY : ACTION_DONE;
 	}
+}
+
+/* Make violations of keys with which something went wrong. */
+static void
+report(Step *step, const char *why)
+{
+	step->detail = why;
+	(void) worker_transaction_of_theirs(XACT_REPEATABLE_READ, report_failed, step);
 }
 
 /* The same for one key of some; what fails becomes a violation. */
@@ -420,9 +428,8 @@ do_key(const Step *all, ArrayType *key, ErrorData **error)
 	result = do_steps(&step, &failure);
 	if (result != ACTION_FAILED)
 		return result;
-	step.detail = failure->message;
 	*error = failure;
-	(void) worker_transaction(XACT_REPEATABLE_READ, report_failed, &step);
+	report(&step, failure->message);
 	return result;
 }
 
@@ -438,7 +445,7 @@ static ActionResult
 do_each_key(Step *step, ErrorData **error)
 {
 	ActionResult result = ACTION_DONE;
-	ErrorData  *failure = worker_transaction(XACT_REPEATABLE_READ, list_deleted, step);
+	ErrorData  *failure = worker_transaction_of_theirs(XACT_REPEATABLE_READ, list_deleted, step);
 
 	if (failure)
 	{
@@ -466,5 +473,9 @@ action_pass(const char *reference, ArrayType *keys, ErrorData **error)
 	if (result != ACTION_FAILED)
 		return result;
 	*error = failure;
-	return do_each_key(&step, error);
+	if (failure->sqlerrcode != WORKER_OUT_OF_TIME)
+		return do_each_key(&step, error);
+	/* each key could take as long, and others wait */
+	report(&step, failure->message);
+	return ACTION_FAILED;
 }

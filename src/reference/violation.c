@@ -111,13 +111,17 @@ sort_key(Recording *r, int index)
 	}
 }
 
-/* Sort keys of the set, with the rights that output functions of others may have. */
+/*
+ * Sort keys of the set, with the rights that output functions of others may have.
+ * A violation is known by its key's text, so that is the same in every session.
+ */
 static void
 sort_keys(Recording *r, int from, int to)
 {
 	SqlScope	scope;
 
 	svc_sql_begin_restricted(&scope, r->reference->run_as);
+	svc_sql_set("timezone", "UTC");
 	MemoryContextSwitchTo(scope.cxt);
 	make_room(&r->bad);
 	make_room(&r->other);
