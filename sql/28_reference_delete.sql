@@ -202,6 +202,13 @@ UPDATE regress_product.areas SET name = 'x' WHERE code = 6;
 RESET session_replication_role;
 CALL svc.run_pending();
 SELECT id, region FROM regress_cart.shops WHERE id IN (5, 6) ORDER BY id;
+-- also when all triggers were disabled and enabled, as a restore of rows alone does; one that is disabled stays so
+ALTER TABLE regress_product.areas DISABLE TRIGGER ALL;
+SELECT relation, tgname, tgenabled FROM watching WHERE relation::text LIKE '%areas%' ORDER BY 1, 2;
+ALTER TABLE regress_product.areas ENABLE TRIGGER ALL;
+ALTER TABLE regress_product.areas DISABLE TRIGGER svc_watch_delete;
+SELECT relation, tgname, tgenabled FROM watching WHERE relation::text LIKE '%areas%' ORDER BY 1, 2;
+ALTER TABLE regress_product.areas ENABLE TRIGGER svc_watch_delete;
 
 -- another condition hides rows, nobody knows which: all references are looked at
 INSERT INTO regress_product.products VALUES (1, 's1'), (2, 's2');

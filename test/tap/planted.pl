@@ -394,7 +394,7 @@ SQL
 		"who refers to keys works in $dbname", user => "c_${s}_user", before => $everywhere);
 	is(outcome($node, $dbname, "INSERT INTO c_$s.carts VALUES (77, NULL, NULL)", user => "c_${s}_user", before => $everywhere), '23503', 'and is checked');
 	untouched($offset, "references in $dbname");
-	rows($node, $dbname, "SET search_path = pg_catalog; SELECT key, state FROM svc.reference_violations WHERE state = 'open' ORDER BY reference", "99|open\n98|open", 'what is missing is known');
+	rows($node, $dbname, "SET search_path = pg_catalog; SELECT key, state FROM svc.reference_violations WHERE state = 'open' ORDER BY reference, key", "99|open\n3|open\n98|open", 'what is missing is known');
 
 	$offset = log_end();
 	$node->safe_psql($dbname, "$path{$dbname} SELECT svc.drop_service('c_$s', drop_objects => true); SELECT svc.revoke_contract('t_$s', 'l_$s'); SELECT svc.drop_service('t_$s', drop_objects => true); SELECT svc.drop_service('l_$s', drop_objects => true); DROP EXTENSION svc_ownership");
