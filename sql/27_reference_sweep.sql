@@ -209,6 +209,28 @@ CALL svc.validate_reference('items_ref');
 SELECT started > :'begun' AS anew FROM svc.reference_sweeps WHERE reference = 'items_ref';
 SELECT needs_sweep, swept_at IS NOT NULL AS swept, validated_at IS NOT NULL AS validated FROM svc.reference_status WHERE reference = 'items_ref';
 
+-- a table that is written anew meanwhile has its rows elsewhere: all of it is read again
+SET ROLE regress_cart_owner;
+CREATE TABLE regress_cart.wide (id int PRIMARY KEY, product_id int, pad text);
+ALTER TABLE regress_cart.wide ALTER COLUMN pad SET STORAGE PLAIN;
+INSERT INTO regress_cart.wide SELECT -i, 1, repeat('x', 7000) FROM generate_series(1, 2500) i;
+INSERT INTO regress_cart.wide VALUES (-2501, 998), (-2502, 998);
+SET client_min_messages = warning;
+SELECT svc.create_reference('regress_cart.wide', 'product_id', 'regress_product', 'products', name => 'wide_ref');
+RESET client_min_messages;
+SET svc_ownership.sweep_delay = '1min';
+SET statement_timeout = '1s';
+CALL svc.check_references('wide_ref');
+RESET statement_timeout;
+RESET svc_ownership.sweep_delay;
+SELECT relation, block, started AS begun FROM svc.reference_sweeps WHERE reference = 'wide_ref' \gset
+SELECT :'relation' AS relation, :block AS block;
+CLUSTER regress_cart.wide USING wide_pkey;
+CALL svc.check_references('wide_ref');
+SELECT state, rows, started > :'begun' AS anew FROM svc.reference_sweeps WHERE reference = 'wide_ref';
+SELECT key, rows, state FROM svc.reference_violations WHERE reference = 'wide_ref';
+DROP TABLE regress_cart.wide;
+
 -- keys before they are written
 SET ROLE regress_cart_owner;
 SELECT * FROM svc.prevalidate('items_ref', ARRAY[5, NULL, 500, 5]);

@@ -193,21 +193,37 @@ fail(Breaker *breaker)
 	breaker->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), COOLDOWN);
 }
 
-/* What came of a question: was it answered? */
-void
+/* What came of a question: was it answered?  true: for the first time since the breaker had opened. */
+bool
 breaker_leave(Oid server, bool answered)
 {
 	Breaker    *breaker;
+	bool		closes;
 
 	if (!shared || (answered && shared->n == 0))
-		return;
+		return false;
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	breaker = find(server);
+	closes = answered && breaker && breaker->state != BREAKER_CLOSED;
 	if (!answered && !breaker)
 		breaker = add(server);
 	if (breaker && answered)
 		breaker->database = InvalidOid;
 	else if (breaker)
 		fail(breaker);
+	LWLockRelease(lock);
+	return closes;
+}
+
+/* The servers of this database may be others now: ask them. */
+void
+breaker_forget(void)
+{
+	if (!shared)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; i < shared->n; i++)
+		if (shared->breakers[i].database == MyDatabaseId)
+			shared->breakers[i].database = InvalidOid;
 	LWLockRelease(lock);
 }

@@ -14,6 +14,7 @@
 #include "reference/breaker.h"
 #include "reference/check_request.h"
 #include "reference/checker.h"
+#include "reference/forward.h"
 #include "reference/key_cache.h"
 #include "reference/lookup.h"
 #include "reference/source.h"
@@ -55,6 +56,7 @@ CheckerInit(void)
 	BreakerInit();
 	CheckRequestInit();
 	AsyncInit();
+	ForwardInit();
 }
 
 /* Now, for what is asked from now on. */

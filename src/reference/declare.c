@@ -372,12 +372,20 @@ describe(Declaration *d, const ReferenceRow *row)
 	d->is_foreign = OidIsValid(d->contract) && reference_reads_foreign(d->contract);
 }
 
+/* Is a trigger of a reference not there, so that nobody saw rows? */
+static bool
+lacks_triggers(const char *name)
+{
+	return svc_sql("SELECT 1 FROM svc.reference_trigger WHERE reference = $1 AND state = 'missing'",
+				   sql_name(name)) > 0;
+}
+
 /* Does nobody know which rows came while a reference was like this, or for whom they were journalled? */
 static bool
 loses_track(const ReferenceRow *before, const ReferenceRow *after)
 {
 	return (before->mode == REFERENCE_OFF && after->mode != REFERENCE_OFF) ||
-		strcmp(before->name, after->name) != 0;
+		strcmp(before->name, after->name) != 0 || lacks_triggers(before->name);
 }
 
 /* Write what changed, and let the triggers say it.  Inside a scope of the extension's owner. */
@@ -385,6 +393,7 @@ static void
 change(Declaration *d, const ReferenceRow *before)
 {
 	bool		renamed = strcmp(before->name, d->row.name) != 0;
+	bool		lost = loses_track(before, &d->row);
 
 	if (renamed && declare_is_taken(d->row.name))
 		reference_raise_taken(d->row.name);
@@ -396,7 +405,7 @@ change(Declaration *d, const ReferenceRow *before)
 	}
 	declare_check_mode(d);
 	reference_make_triggers(&d->row);
-	if (loses_track(before, &d->row))
+	if (lost)
 		reference_need_sweep(d->row.name);
 }
 

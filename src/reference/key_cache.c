@@ -146,7 +146,8 @@ KeyCacheInit(void)
 
 /*
  * What all keys of a question have in common.  Cross-type: a type's hash is only
- * that of its own equality, so the type is part of the question.
+ * that of its own equality, so the type is part of the question.  A validator's
+ * answers are not remembered: nobody knows what they depend on.
  */
 KeyCacheScope
 key_cache_scope(const Reference *reference, uint64 version)
@@ -166,7 +167,7 @@ key_cache_scope(const Reference *reference, uint64 version)
 		NameData	key;
 	}			question;
 
-	if (!cache || cache->n_buckets == 0 || reference->cache_ttl <= 0)
+	if (!cache || cache->n_buckets == 0 || reference->cache_ttl <= 0 || OidIsValid(reference->validator))
 		return scope;
 	type = lookup_type_cache(reference->key_type, TYPECACHE_HASH_EXTENDED_PROC_FINFO);
 	if (!OidIsValid(type->hash_extended_proc_finfo.fn_oid))

@@ -79,17 +79,19 @@ remake_triggers(List *rows)
 		reference_make_triggers(lfirst(cell));
 }
 
-/* A column has another name, in a table and all of its parts, or in a contract that is a table. */
+/* A column has another name in some relations: a table and all of its parts, or a contract that is a table. */
 static void
-follow_column_rename(SqlScope *scope, Oid relation, RenameStmt *rename)
+follow_column_rename(SqlScope *scope, List *family, RenameStmt *rename)
 {
-	List	   *family = find_all_inheritors(relation, NoLock, NULL);
+	ListCell   *cell;
 
 	svc_sql("UPDATE svc.reference SET column_name = $3 WHERE relation = ANY ($1) AND column_name = $2",
 			sql_oids(family, OIDARRAYOID), sql_name(rename->subname), sql_name(rename->newname));
 	remake_triggers(references_of(scope, family));
-	remake_triggers(references_into_contract(scope, get_namespace_name(get_rel_namespace(relation)),
-											 get_rel_name(relation)));
+	foreach(cell, family)
+		remake_triggers(references_into_contract(scope,
+												 get_namespace_name(get_rel_namespace(lfirst_oid(cell))),
+												 get_rel_name(lfirst_oid(cell))));
 }
 
 /* A contract that is a table has another name: the entity is called so. */
@@ -155,7 +157,7 @@ follow_rename(SqlScope *scope, Node *command, List *objects)
 	ListCell   *cell;
 
 	if (svc_ddl_column_rename(command) && relations != NIL)
-		follow_column_rename(scope, linitial_oid(relations), rename);
+		follow_column_rename(scope, svc_ddl_renamed_in(objects), rename);
 	else if (rename && rename->relation && relations != NIL && rename->renameType != OBJECT_TRIGGER &&
 			 rename->renameType != OBJECT_TABCONSTRAINT)
 		follow_contract_rename(scope, linitial_oid(relations), rename);
@@ -185,7 +187,7 @@ merge_own(SqlScope *scope, Oid child, const ReferenceRow *whole)
 	{
 		ReferenceRow *own = lfirst(cell);
 		bool		checked = own->validated && own->mode != REFERENCE_OFF &&
-			!reference_needs_sweep(own->name);
+			!reference_has_unchecked(own->name);
 
 		if (!says_the_same(own, whole))
 			continue;
@@ -198,6 +200,18 @@ merge_own(SqlScope *scope, Oid child, const ReferenceRow *whole)
 	return false;
 }
 
+/* Nobody has checked the rows of a table, or of its parts. */
+static void
+need_sweep_of(Oid relation, const ReferenceRow *row)
+{
+	if (!declare_has_blocks(relation))
+		return;
+	reference_need_sweep(row->name);
+	ereport(NOTICE,
+			(errmsg("the rows of %s are not checked", svc_quote_relation(relation)),
+			 errhint("CALL svc.check_references(%s) checks them.", quote_literal_cstr(row->name))));
+}
+
 /* A table became a part of one that has a reference. */
 static void
 gain(SqlScope *scope, Oid child, const ReferenceRow *row)
@@ -205,12 +219,8 @@ gain(SqlScope *scope, Oid child, const ReferenceRow *row)
 	bool		checked = merge_own(scope, child, row);
 
 	reference_make_part_triggers(row, child);
-	if (checked || !declare_has_blocks(child))
-		return;
-	reference_need_sweep(row->name);
-	ereport(NOTICE,
-			(errmsg("the rows of %s are not checked", svc_quote_relation(child)),
-			 errhint("CALL svc.check_references(%s) checks them.", quote_literal_cstr(row->name))));
+	if (!checked)
+		need_sweep_of(child, row);
 }
 
 /*
@@ -222,7 +232,7 @@ lose(SqlScope *scope, Oid child, const ReferenceRow *row)
 {
 	ReferenceRow own = *row;
 	Relation	rel = relation_open(child, NoLock);
-	bool		needs_sweep = reference_needs_sweep(row->name);
+	bool		needs_sweep = reference_has_unchecked(row->name);
 	NameData	service;
 
 	reference_drop_triggers(row->name, child);
@@ -301,6 +311,29 @@ follow_created(SqlScope *scope, List *objects)
 	}
 }
 
+/* Does a part of an ALTER TABLE give a column of all rows other values, or may it? */
+static bool
+rewrites_column(const AlterTableCmd *cmd, const char *column)
+{
+	return (cmd->subtype == AT_AlterColumnType || cmd->subtype == AT_SetExpression) &&
+		strcmp(cmd->name, column) == 0;
+}
+
+/* Columns with keys were computed anew, and no trigger saw it. */
+static void
+follow_rewritten(SqlScope *scope, AlterTableStmt *stmt, Oid relation)
+{
+	ListCell   *cell;
+	ListCell   *reference;
+
+	if (!OidIsValid(relation))
+		return;
+	foreach(reference, references_of(scope, svc_ancestry(relation, InvalidOid, NIL)))
+		foreach(cell, stmt->cmds)
+			if (rewrites_column(lfirst(cell), ((ReferenceRow *) lfirst(reference))->column))
+				need_sweep_of(relation, lfirst(reference));
+}
+
 /* Keep references in step with what was made and altered. */
 static void
 follow_altered(Node *command, List *objects)
@@ -319,6 +352,9 @@ follow_altered(Node *command, List *objects)
 		follow_move(&scope, &move);
 	else
 		follow_created(&scope, objects);
+	if (IsA(command, AlterTableStmt))
+		follow_rewritten(&scope, (AlterTableStmt *) command,
+						 svc_ddl_altered_table((AlterTableStmt *) command, objects));
 	svc_sql_end(&scope);
 }
 

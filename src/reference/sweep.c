@@ -12,7 +12,9 @@
  * What is guaranteed: a row that was there when the sweep was begun, and still
  * is when it finishes, without its key having had a parent meanwhile, is found.
  * Rows that move are seen in the end (sweep_scan.c); a key that was found valid
- * is not asked again in the same sweep.
+ * is not asked again in the same sweep.  A table that is written anew between two
+ * ranges (VACUUM FULL, CLUSTER) has its rows elsewhere, as old as they were: then
+ * the sweep is begun anew.
  *
  * A key that is missing is confirmed before it is recorded: rows are read
  * before the contract is asked, and both may have gone together in between.
@@ -107,7 +109,7 @@ sweep_make(const char *reference)
 void
 sweep_begin(void *sweep)
 {
-	sweep_progress_begin(((Sweep *) sweep)->at.reference);
+	sweep_progress_begin(((Sweep *) sweep)->at.reference, false);
 }
 
 /* Has it seen all rows? */
@@ -244,29 +246,40 @@ reference_of_part(const Sweep *s, const Reference *declared, Oid part, Relation 
 
 /* Look at the next range of a part; go to the next part at its end. */
 static void
+look_at_next_range(Sweep *s, const Reference *reference, SweepRange *range, List *parts)
+{
+	BlockNumber blocks = sweep_scan_by_range(range->rel) ? RelationGetNumberOfBlocks(range->rel) : 0;
+
+	s->at.file = range->rel->rd_rel->relfilenode;
+	range->from = (BlockNumber) Min(s->at.block, blocks);
+	range->to = range->from + Min(RANGE_BLOCKS, blocks - range->from);
+	range->stopped = range->to;
+	if (blocks > 0 && !look_at_range(s, reference, range))
+		range->rows = 0;
+	else
+		s->at.block = range->stopped;
+	if (s->at.block >= blocks)
+		next_part(s, parts);
+}
+
+/* Do what is next in a part. */
+static void
 step_in_part(Sweep *s, const Reference *declared, List *parts)
 {
 	Relation	rel = try_table_open(s->at.part, AccessShareLock);
 	Reference  *reference = reference_of_part(s, declared, s->at.part, rel);
 	SweepRange	range = {.rel = rel, .fence = s->at.fence};
-	BlockNumber blocks;
 
-	if (!reference)
-		next_part(s, parts);
+	if (reference && s->at.block > 0 && s->at.file != rel->rd_rel->relfilenode)
+		sweep_progress_begin(s->at.reference, true);
 	else
 	{
-		blocks = sweep_scan_by_range(rel) ? RelationGetNumberOfBlocks(rel) : 0;
-		range.from = (BlockNumber) Min(s->at.block, blocks);
-		range.to = range.from + Min(RANGE_BLOCKS, blocks - range.from);
-		range.stopped = range.to;
-		if (blocks > 0 && !look_at_range(s, reference, &range))
-			range.rows = 0;
+		if (reference)
+			look_at_next_range(s, reference, &range, parts);
 		else
-			s->at.block = range.stopped;
-		if (s->at.block >= blocks)
 			next_part(s, parts);
+		sweep_progress_write(&s->at, range.rows, false);
 	}
-	sweep_progress_write(&s->at, range.rows, false);
 	if (rel)
 		table_close(rel, NoLock);
 }

@@ -6,6 +6,7 @@
  */
 #include "core/svc.h"
 
+#include "core/cancel.h"
 #include "reference/ask.h"
 #include "reference/lookup.h"
 #include "reference/sweep_keys.h"
@@ -30,25 +31,18 @@ check_can_ask(const Reference *reference)
 				 errmsg_internal("%s", refusal)));
 }
 
-/* Was a statement of ours interrupted here, and not one at the server that was asked? */
-static bool
-is_interruption_here(const ErrorData *error)
-{
-	return error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
-}
-
 /*
  * Raise what went wrong while a contract was asked.  What another server says
  * of itself (it is shut down, a query is cancelled there) is not said of us.
  */
 static void
-raise_unavailable(SweepKeys *k, const Reference *reference)
+raise_unavailable(SweepKeys *k, const Reference *reference, bool cancelled)
 {
 	ErrorData  *error;
 
 	MemoryContextSwitchTo(k->step);
 	error = CopyErrorData();
-	if (!reference->is_foreign || is_interruption_here(error))
+	if (!reference->is_foreign || cancelled)
 		PG_RE_THROW();
 	FlushErrorState();
 	ereport(ERROR,
@@ -60,6 +54,8 @@ raise_unavailable(SweepKeys *k, const Reference *reference)
 void
 sweep_keys_ask(SweepKeys *k, const Reference *reference, KeySet *set)
 {
+	int			cancels = svc_cancels();
+
 	k->asking = true;
 	check_can_ask(reference);
 	PG_TRY();
@@ -71,7 +67,7 @@ sweep_keys_ask(SweepKeys *k, const Reference *reference, KeySet *set)
 	}
 	PG_CATCH();
 	{
-		raise_unavailable(k, reference);
+		raise_unavailable(k, reference, svc_cancels() != cancels);
 	}
 	PG_END_TRY();
 	k->asking = false;

@@ -31,10 +31,10 @@ take_debt(const char *reference)
 
 /*
  * Begin, or go on where somebody stopped.  Not so if since then something came
- * that needs a sweep, or if that was too long ago.
+ * that needs a sweep, if that was too long ago, or if the caller knows better.
  */
 void
-sweep_progress_begin(const char *reference)
+sweep_progress_begin(const char *reference, bool anew)
 {
 	SqlScope	scope;
 	bool		owed;
@@ -48,9 +48,9 @@ sweep_progress_begin(const char *reference)
 			"   SET started = EXCLUDED.started, fence = EXCLUDED.fence, part = NULL, block = 0, rows = 0,"
 			"       seen = EXCLUDED.seen, finished = NULL,"
 			"       owed = EXCLUDED.owed OR (w.owed AND w.finished IS NULL)"
-			" WHERE $2 OR w.finished IS NOT NULL OR w.seen < EXCLUDED.seen - pg_catalog.make_interval(secs => $3)",
+			" WHERE $2 OR $4 OR w.finished IS NOT NULL OR w.seen < EXCLUDED.seen - pg_catalog.make_interval(secs => $3)",
 			sql_name(reference), sql_bool(owed),
-			sql_datum(Float8GetDatum(STALE_AFTER), FLOAT8OID));
+			sql_datum(Float8GetDatum(STALE_AFTER), FLOAT8OID), sql_bool(anew));
 	svc_sql_end(&scope);
 }
 
@@ -63,7 +63,7 @@ sweep_progress_read(SweepProgress *p)
 	bool		isnull;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	going = svc_sql("SELECT w.started, w.fence, w.part::pg_catalog.oid, w.block"
+	going = svc_sql("SELECT w.started, w.fence, w.part::pg_catalog.oid, w.block, w.file"
 					"  FROM svc.reference_sweep w"
 					" WHERE w.reference = $1 AND w.finished IS NULL FOR UPDATE",
 					sql_name(p->reference)) > 0;
@@ -76,6 +76,7 @@ sweep_progress_read(SweepProgress *p)
 		p->fence = XidFromFullTransactionId(DatumGetFullTransactionId(SPI_getbinval(row, desc, 2, &isnull)));
 		p->part = svc_sql_oid_value(0, 3);
 		p->block = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
+		p->file = svc_sql_oid_value(0, 5);
 	}
 	svc_sql_end(&scope);
 	return going;
@@ -96,12 +97,12 @@ sweep_progress_write(const SweepProgress *p, int64 rows, bool done)
 	SqlScope	scope;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	svc_sql("UPDATE svc.reference_sweep SET part = $2, block = $3, rows = rows + $4,"
+	svc_sql("UPDATE svc.reference_sweep SET part = $2, block = $3, file = $6, rows = rows + $4,"
 			"       seen = pg_catalog.clock_timestamp(),"
 			"       finished = CASE WHEN $5 THEN pg_catalog.clock_timestamp() END"
 			" WHERE reference = $1",
 			sql_name(p->reference), sql_regclass(p->part), sql_datum(Int64GetDatum(p->block), INT8OID),
-			sql_datum(Int64GetDatum(rows), INT8OID), sql_bool(done));
+			sql_datum(Int64GetDatum(rows), INT8OID), sql_bool(done), sql_oid(p->file));
 	if (done)
 		note_swept(p->reference);
 	svc_sql_end(&scope);

@@ -394,7 +394,7 @@ settle_missing(Statement *s)
 		if (state != KEY_MISSING && state != KEY_DELETED)
 			continue;
 		if (check_is_missing(s->check, s->keys, i) &&
-			(!may_have_died(s->data) || missing_is_held(reference, rel, key_set_key(s->keys, i))))
+			(!may_have_died(s->data) || missing_is_held(reference, key_set_key(s->keys, i))))
 			missing_raise(reference, rel, s->keys, i);
 	}
 }

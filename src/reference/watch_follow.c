@@ -166,9 +166,9 @@ follow_created(List *objects)
 	}
 }
 
-/* Does an ALTER TABLE enable triggers? */
+/* Does an ALTER TABLE enable all triggers, or all but the server's own? */
 static bool
-enables_triggers(const AlterTableStmt *stmt)
+enables_all_triggers(const AlterTableStmt *stmt)
 {
 	ListCell   *cell;
 
@@ -176,7 +176,7 @@ enables_triggers(const AlterTableStmt *stmt)
 	{
 		AlterTableType type = lfirst_node(AlterTableCmd, cell)->subtype;
 
-		if (type == AT_EnableTrigAll || type == AT_EnableTrigUser || type == AT_EnableTrig)
+		if (type == AT_EnableTrigAll || type == AT_EnableTrigUser)
 			return true;
 	}
 	return false;
@@ -191,7 +191,7 @@ follow_altered(Node *command, List *objects)
 	ListCell   *cell;
 
 	/* a restore may bring references later */
-	if (command && IsA(command, AlterTableStmt) && enables_triggers((AlterTableStmt *) command))
+	if (command && IsA(command, AlterTableStmt) && enables_all_triggers((AlterTableStmt *) command))
 		foreach(cell, svc_ddl_relations(objects))
 			watch_mend_states(lfirst_oid(cell));
 	if (!command || objects == NIL || !svc_catalog_mentions("reference", 0, NIL))
@@ -200,8 +200,11 @@ follow_altered(Node *command, List *objects)
 		move = svc_move_of((AlterTableStmt *) command, objects);
 	if (rename)
 	{
-		foreach(cell, svc_ddl_relations(objects))
-			if (watch_can(lfirst_oid(cell)))
+		/* a whole, with all its parts, or the part that was named */
+		foreach(cell, svc_ddl_renamed_in(objects))
+			if (watch_can(lfirst_oid(cell)) &&
+				(!has_superclass(lfirst_oid(cell)) ||
+				 list_member_oid(svc_ddl_relations(objects), lfirst_oid(cell))))
 				watch_published(lfirst_oid(cell));
 	}
 	else if (OidIsValid(move.child))

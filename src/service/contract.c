@@ -222,12 +222,20 @@ consumers_of(const char *service, const char *entity)
 }
 
 static ContractUsers registered_users = NULL;
+static void (*registered_granted) (void) = NULL;
 
 /* Let a module say what stands on contracts; called when the library is loaded. */
 void
 contract_register_users(ContractUsers users)
 {
 	registered_users = users;
+}
+
+/* Let a module hear of grants; called when the library is loaded. */
+void
+contract_register_granted(void (*granted) (void))
+{
+	registered_granted = granted;
 }
 
 /* What stands on an entity of a service, or on any, besides queries. */
@@ -606,6 +614,8 @@ contract_grant(const char *service)
 
 	if (views != NIL)
 		right_mend(service, views);
+	if (registered_granted)
+		registered_granted();
 }
 
 /* Take back what a consumer holds on a service's contract and is not granted any more. */

@@ -25,6 +25,9 @@ extern bool contract_entry_named(const char *service, const char *entity, Contra
 typedef List *(*ContractUsers) (const char *service, const char *entity);
 
 extern void contract_register_users(ContractUsers users);
+
+/* Called when contracts are granted */
+extern void contract_register_granted(void (*granted) (void));
 extern List *contract_users(const char *service, const char *entity);
 extern void contract_tell_users(const char *service, const char *entity);
 

@@ -81,9 +81,9 @@ follow_rename(SqlScope *scope, Node *command, List *objects)
 	bool		of_column = svc_ddl_column_rename(command) && relations != NIL;
 	ListCell   *cell;
 
-	/* the column has the new name in partitions and children, too */
+	/* the column has the new name in partitions and children, and in tables of a type, too */
 	if (of_column)
-		relations = find_all_inheritors(linitial_oid(relations), NoLock, NULL);
+		relations = svc_ddl_renamed_in(objects);
 	if (rename && rename->renameType == OBJECT_SCHEMA)
 		rows = counter_select(scope, psprintf("target IN (SELECT c.oid FROM pg_catalog.pg_class c"
 											   " WHERE c.relnamespace = %u) OR source = ANY ($1)",

@@ -8,6 +8,7 @@
 #include "core/svc.h"
 
 #include "access/xact.h"
+#include "core/cancel.h"
 #include "core/session.h"
 #include "core/wait.h"
 #include "pgstat.h"
@@ -162,7 +163,7 @@ svc_worker_main(Datum arg)
 	Oid			database;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGINT, StatementCancelHandler);
+	svc_cancel_count();
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 

@@ -58,6 +58,9 @@ static int	n_jobs = 0;
 /* Who is told what goes wrong */
 static RoundReader reader = READER_LOG;
 
+/* When somebody called who waits for it; 0: nobody does */
+static TimestampTz called_at = 0;
+
 /* Whether the extension was to be had the last time: ROUND_DONE, ROUND_HELD or ROUND_ABSENT */
 static RoundResult extension = ROUND_DONE;
 
@@ -78,6 +81,7 @@ void
 round_begin_session(RoundReader told)
 {
 	reader = told;
+	called_at = told == READER_LOG ? 0 : GetCurrentTimestamp();
 	extension = ROUND_DONE;
 	for (int i = 0; i < n_jobs; i++)
 		jobs[i] = (JobState) {.job = jobs[i].job};
@@ -123,6 +127,13 @@ is_ours_to_do(void)
 	LOCKTAG		tag = work_lock();
 
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* When somebody called who waits for what is done, or 0. */
+TimestampTz
+worker_called_at(void)
+{
+	return called_at;
 }
 
 /* Is the process asked to leave its database, or to end? */

@@ -5,6 +5,7 @@
 #define SVC_WORKER_H
 
 #include "core/protect.h"
+#include "utils/timestamp.h"
 
 /*
  * A kind of such work.  Modules register theirs when the library is loaded; a
@@ -46,6 +47,9 @@ extern void worker_ring(void);
 
 /* There is work now, whatever becomes of this transaction */
 extern void worker_ring_now(void);
+
+/* For jobs: when svc.run_pending() was called, if they are done for it, and somebody waits; else 0 */
+extern TimestampTz worker_called_at(void);
 
 /* For jobs: is the worker asked to leave its database (or to end)? */
 extern bool worker_must_leave(void);

@@ -333,6 +333,20 @@ is(states(21), 'unknown', 'what another address said counts no more');
 $near->safe_psql('cart_db', qq(ALTER SERVER product OPTIONS (SET port '$proxy_port')));
 wait_until_answered();
 
+# Not what a validator said: the contract says another thing of the same keys
+$near->safe_psql('cart_db', <<'SQL');
+SET ROLE cart_owner;
+SET search_path = cart;
+CREATE TABLE judged (product_id int);
+CREATE FUNCTION positive(ids int[]) RETURNS SETOF int LANGUAGE sql AS 'SELECT i FROM unnest(ids) i WHERE i > 0';
+SELECT svc.create_reference('judged', 'product_id', 'product', 'products', mode => 'statement', validator => 'positive(int[])');
+SQL
+is((tries('INSERT INTO late VALUES (51)'))[0], '', 'the contract has a key');
+is((tries('INSERT INTO judged VALUES (51)'))[0], '23503', 'and a validator refuses it');
+is((tries('INSERT INTO judged VALUES (-51)'))[0], '', 'a validator accepts a key');
+is((tries('INSERT INTO late VALUES (-51)'))[0], '23503', 'and the contract does not have it');
+$near->safe_psql('cart_db', 'DROP TABLE cart.judged');
+
 # ---- who asks ----
 
 # Its checker is killed, or told to end, while a statement waits for it
