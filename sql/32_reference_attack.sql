@@ -106,7 +106,7 @@ DELETE FROM regress_traps.hit;
 CALL svc.run_pending();
 SELECT * FROM pg_temp.hits();
 SELECT id, product_id, colour FROM regress_cart.items ORDER BY 1;
-SELECT reference, key, state, last_error FROM svc.tombstones() ORDER BY 1, 2;
+SELECT reference, key, state, last_error FROM svc.tombstones() WHERE reference <> 'wishes_product_id_ref' ORDER BY 1, 2;
 SELECT svc.drop_reference(reference) FROM svc.references_declared;
 -- a policy for everybody, the owner too, is the owner role's business
 ALTER TABLE regress_cart.items FORCE ROW LEVEL SECURITY;
