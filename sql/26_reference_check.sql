@@ -471,6 +471,20 @@ INSERT INTO basket.tagged SELECT i, (1 + i % 20)::text::public.tag FROM generate
 UPDATE basket.tagged SET tag = '3' WHERE id = 1;
 INSERT INTO basket.tagged VALUES (1, '99'), (2, '2');
 SELECT DISTINCT * FROM public.seen;
+-- nor do those with keys that were deleted, whoever makes them
+SELECT svc.alter_reference('tagged_tag_ref', on_missing => 'report');
+SET ROLE regress_goods_owner;
+DELETE FROM goods.tags WHERE tag::text IN ('19', '20');
+RESET ROLE;
+DELETE FROM public.seen;
+SET client_min_messages = warning;
+CALL svc.run_pending();
+RESET client_min_messages;
+SELECT DISTINCT who FROM public.seen;
+DELETE FROM public.seen;
+INSERT INTO basket.tagged VALUES (6, '20'), (7, '98');
+SELECT DISTINCT * FROM public.seen;
+SELECT svc.alter_reference('tagged_tag_ref', on_missing => 'reject');
 SET regress.trap = 'on';
 INSERT INTO basket.tagged VALUES (4, '4'), (5, '5');
 RESET regress.trap;

@@ -58,10 +58,13 @@ static void
 remember(const Question *question)
 {
 	KeyCacheScope scope = key_cache_scope(question->reference, question->source.version);
+	LookupScope acting;
 
+	lookup_begin(&acting, question->reference);
 	for (int i = 0; i < key_set_count(question->set); i++)
 		key_cache_store(&scope, key_set_key(question->set, i), key_set_state(question->set, i),
 						question->moment);
+	lookup_end(&acting);
 }
 
 /* Ask, inside of the transaction. */

@@ -308,10 +308,12 @@ static void
 gather(void *argument)
 {
 	Gathering  *g = argument;
+	LookupScope acting;
 
 	MemoryContextReset(g->set_cxt);
 	MemoryContextSwitchTo(g->set_cxt);
 	g->set = key_set_make(g->reference);
+	lookup_begin(&acting, g->reference);
 	while (key_set_count(g->set) < LOOKUP_KEYS && has_more(g))
 	{
 		if (g->keys)
@@ -319,6 +321,7 @@ gather(void *argument)
 		else
 			next_entry(g);
 	}
+	lookup_end(&acting);
 }
 
 /* Look at keys that were gathered. */

@@ -211,14 +211,17 @@ find_missing(void *argument)
 	Missing    *missing = argument;
 	Reference  *reference = reference_lookup(missing->name);
 	KeySet	   *set;
+	LookupScope acting;
 	int			from = 0;
 
 	if (!reference || ARR_ELEMTYPE(missing->keys) != reference->key_type ||
 		OidIsValid(reference->validator) || lookup_refusal(reference))
 		return;
 	set = key_set_make(reference);
+	lookup_begin(&acting, reference);
 	key_set_add_array(set, missing->keys);
-	lookup_ask(reference, set);
+	lookup_ask_begun(reference, set);
+	lookup_end(&acting);
 	missing->keys = key_set_array(set, KEY_MISSING, &from, PG_INT32_MAX);
 }
 

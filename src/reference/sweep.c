@@ -26,6 +26,7 @@
 #include "core/sql.h"
 #include "core/wait.h"
 #include "miscadmin.h"
+#include "reference/lookup.h"
 #include "reference/sweep.h"
 #include "reference/sweep_elsewhere.h"
 #include "reference/sweep_keys.h"
@@ -296,11 +297,15 @@ typedef struct NewRows
 
 /* Move the missing keys of a set to another. */
 static void
-keep_missing(const KeySet *set, KeySet *missing)
+keep_missing(const Reference *reference, const KeySet *set, KeySet *missing)
 {
+	LookupScope acting;
+
+	lookup_begin(&acting, reference);
 	for (int i = 0; i < key_set_count(set); i++)
 		if (key_set_state(set, i) == KEY_MISSING)
 			(void) key_set_add(missing, key_set_key(set, i), NULL);
+	lookup_end(&acting);
 }
 
 /* Ask for the keys of the new rows of a part, as many at once as there is memory for. */
@@ -323,7 +328,7 @@ look_at_new_rows(NewRows *new, const Reference *reference, Relation rel, KeySet 
 		sweep_scan_collect(reference, set, &range, sweep_scan_by_range(rel) ? memory : 0);
 		sweep_keys_ask(&new->sweep->keys, reference, set);
 		MemoryContextSwitchTo(old);
-		keep_missing(set, missing);
+		keep_missing(reference, set, missing);
 		MemoryContextDelete(cxt);
 		new->rows += range.rows;
 		range.from = range.stopped;

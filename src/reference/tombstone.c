@@ -13,16 +13,17 @@
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/extension.h"
+#include "core/inval.h"
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "reference/lookup.h"
 #include "reference/settle.h"
 #include "reference/tombstone.h"
 #include "reference/watch.h"
 #include "service/service.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "worker/worker.h"
@@ -46,7 +47,7 @@ static enum
 
 /* A relation changed; only sets a flag.  Which one does not matter: it is rare, and to look again is cheap. */
 static void
-relation_changed(Datum arg, Oid relation)
+relation_changed(Oid relation)
 {
 	any_tombstone = ANY_UNKNOWN;
 }
@@ -116,7 +117,10 @@ mark_all(const Reference *reference, KeySet *set)
 	Relation	rel = table_open(svc_catalog_relation("tombstone"), AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple	row;
+	LookupScope acting;
 
+	/* keys are compared, which may run code of their type's author */
+	lookup_begin(&acting, reference);
 	while (HeapTupleIsValid(row = systable_getnext(scan)))
 	{
 		bool		isnull;
@@ -132,6 +136,7 @@ mark_all(const Reference *reference, KeySet *set)
 			mark_keys(set, deleted);
 		pfree(deleted);
 	}
+	lookup_end(&acting);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 }
@@ -164,7 +169,7 @@ tombstone_mark(const Reference *reference, KeySet *set)
 void
 TombstoneInit(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	svc_on_relation_change(relation_changed);
 	WatchFollowInit();
 	SettleInit();
 }

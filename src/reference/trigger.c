@@ -17,6 +17,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "core/extension.h"
+#include "core/inval.h"
 #include "core/relation.h"
 #include "core/sql.h"
 #include "core/trigger.h"
@@ -81,7 +82,7 @@ depends_on(const Check *check, Oid relation)
 
 /* A relation changed.  Only sets flags, as a callback must. */
 static void
-relation_changed(Datum arg, Oid relation)
+relation_changed(Oid relation)
 {
 	HASH_SEQ_STATUS status;
 	CheckEntry *entry;
@@ -99,7 +100,7 @@ relation_changed(Datum arg, Oid relation)
 static void
 object_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
-	relation_changed(arg, InvalidOid);
+	relation_changed(InvalidOid);
 }
 
 /* Free the checks that nothing can be using any more. */
@@ -121,7 +122,7 @@ free_retired_checks(XactEvent event, void *arg)
 void
 CheckInit(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	svc_on_relation_change(relation_changed);
 	CacheRegisterSyscacheCallback(AUTHOID, object_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, object_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, object_changed, (Datum) 0);

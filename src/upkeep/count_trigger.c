@@ -13,6 +13,7 @@
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "core/extension.h"
+#include "core/inval.h"
 #include "core/trigger.h"
 #include "upkeep/count_trigger.h"
 #include "upkeep/counter.h"
@@ -63,7 +64,7 @@ depends_on(const CounterSet *set, Oid relation)
 
 /* A relation changed.  Only sets flags, as a callback must. */
 static void
-relation_changed(Datum arg, Oid relation)
+relation_changed(Oid relation)
 {
 	HASH_SEQ_STATUS status;
 	CounterSetEntry *entry;
@@ -81,7 +82,7 @@ relation_changed(Datum arg, Oid relation)
 static void
 object_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
-	relation_changed(arg, InvalidOid);
+	relation_changed(InvalidOid);
 }
 
 /* Free the sets that nothing can be using any more. */
@@ -109,7 +110,7 @@ free_retired_sets(XactEvent event, void *arg)
 void
 CountTriggerInit(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	svc_on_relation_change(relation_changed);
 	CacheRegisterSyscacheCallback(PROCOID, object_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, object_changed, (Datum) 0);
 	RegisterXactCallback(free_retired_sets, NULL);

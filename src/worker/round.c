@@ -168,6 +168,7 @@ reset_session(void)
 {
 	svc_session_reset();
 	svc_session_set("application_name", SVC_EXTENSION " worker");
+	svc_session_set("transaction_timeout", "0");
 	/* nor is a stranger told what code of other services says */
 	if (reader == READER_STRANGER)
 		client_min_messages = ERROR;
@@ -320,19 +321,14 @@ static bool
 remember(const char *text)
 {
 	WorkerDatabase *entry;
-	char		shown[MAX_ERROR];
 	bool		is_new = true;
 
 	if (!worker_shared)
 		return true;
-	strlcpy(shown, text, MAX_ERROR);
 	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
 	entry = doorbell_add(MyDatabaseId);
 	if (entry)
-	{
-		is_new = strcmp(entry->error, shown) != 0;
-		strlcpy(entry->error, shown, MAX_ERROR);
-	}
+		is_new = doorbell_note_error(entry, text);
 	LWLockRelease(worker_shared->lock);
 	return is_new;
 }
@@ -468,6 +464,7 @@ begin(void)
 	LOCKTAG		tag = work_lock();
 	RoundResult result;
 
+	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	result = extension = hold_extension();
 	if (result == ROUND_DONE &&
@@ -481,6 +478,7 @@ begin(void)
 static void
 end(void)
 {
+	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	/* ours, and those that code of others took */
 	LockReleaseSession(USER_LOCKMETHOD);

@@ -131,8 +131,8 @@ give_back(int code, Datum arg)
 
 /*
  * Take the slot that the launcher chose, before connecting.  The database to
- * connect to; InvalidOid: to none, since the slot is meant for somebody else by
- * now, or a command wants the database for itself.
+ * connect to; InvalidOid: to none, since a command wants the database for itself,
+ * or the slot is meant for somebody else by now.
  */
 Oid
 slot_enter(int number, uint32 generation)
@@ -146,13 +146,8 @@ slot_enter(int number, uint32 generation)
 		my_slot = slot;
 		slot->process = svc_my_proc_number();
 		slot->pid = MyProcPid;
-		if (slot_is_banned(slot->database))
-			slot->clean = true;
-		else
-		{
-			slot->state = SLOT_AT_WORK;
-			database = slot->database;
-		}
+		slot->state = SLOT_AT_WORK;
+		database = slot->database;
 	}
 	LWLockRelease(worker_shared->lock);
 	if (my_slot)
@@ -251,22 +246,55 @@ slot_show_job(const char *job)
 }
 
 /*
- * Keep workers out of a database, until slot_unban; false where there is no
- * room to note it.
+ * Where to note that this process keeps workers out of a database: where it did,
+ * or else where there is room; NULL if there is none.  With the lock held.
  */
-bool
+static WorkerBan *
+find_ban(Oid database)
+{
+	WorkerBan  *room = NULL;
+
+	for (int i = 0; i < MAX_BANS; i++)
+	{
+		WorkerBan  *ban = &worker_shared->bans[i];
+
+		if (ban->database == database && ban->pid == MyProcPid)
+			return ban;
+		if (!OidIsValid(ban->database))
+			room = ban;
+	}
+	return room;
+}
+
+/*
+ * A worker that the launcher asked for and that has not come yet is not to come:
+ * when it does, the database may be gone.  With the lock held.
+ */
+static void
+turn_back(Oid database)
+{
+	WorkerSlot *slot = slot_in_database(database);
+
+	if (!slot || slot->state != SLOT_STARTING)
+		return;
+	slot->state = SLOT_ENDED;
+	slot->clean = true;
+}
+
+/*
+ * Keep workers out of a database, until slot_unban.  Where there is no room to
+ * note it, those who are sent away may come again.
+ */
+void
 slot_ban(Oid database)
 {
-	WorkerBan  *ban = NULL;
+	WorkerBan  *ban;
 
 	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < MAX_BANS && !ban; i++)
-		if (!OidIsValid(worker_shared->bans[i].database))
-			ban = &worker_shared->bans[i];
-	if (ban)
+	if ((ban = find_ban(database)))
 		*ban = (WorkerBan) {.database = database, .process = svc_my_proc_number(), .pid = MyProcPid};
+	turn_back(database);
 	LWLockRelease(worker_shared->lock);
-	return ban != NULL;
 }
 
 /* Let workers into all databases that this process kept them out of. */
