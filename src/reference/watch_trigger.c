@@ -256,6 +256,35 @@ make_triggers(Oid relation, List *args)
 	}
 }
 
+/*
+ * ENABLE TRIGGER ALL, with which the rows of a dump without its schema end,
+ * makes all triggers fire for origins: ours get back how they were made.
+ */
+void
+watch_mend_states(Oid relation)
+{
+	List	   *family = find_all_inheritors(relation, NoLock, NULL);
+	SqlScope	scope;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	for (int i = 0; i < lengthof(trigger_kinds); i++)
+	{
+		uint64		rows;
+
+		if (trigger_kinds[i].state == TRIGGER_FIRES_ON_ORIGIN)
+			continue;
+		rows = svc_sql("SELECT t.tgrelid FROM pg_catalog.pg_trigger t"
+					   "  JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid AND f.proname = 'watch_deletes'"
+					   "  JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace AND n.nspname = '" SVC_SCHEMA "'"
+					   " WHERE t.tgrelid = ANY ($1) AND t.tgname = $2 AND t.tgenabled = 'O'",
+					   sql_oids(family, OIDARRAYOID), sql_name(trigger_kinds[i].name));
+		for (uint64 row = 0; row < rows; row++)
+			svc_set_trigger_state(svc_sql_oid_value(row, 1), trigger_kinds[i].name,
+								  trigger_kinds[i].state);
+	}
+	svc_sql_end(&scope);
+}
+
 /* Can triggers watch the rows of a relation? */
 bool
 watch_can(Oid relation)
