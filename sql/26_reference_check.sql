@@ -492,6 +492,29 @@ SET client_min_messages = warning;
 DROP TABLE basket.tagged;
 RESET client_min_messages;
 
+-- What a validator undoes of its own does not undo its answers, the second time either
+SET ROLE regress_basket_owner;
+CREATE FUNCTION basket.is_missing(id int) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF id > 50 THEN
+        RETURN true;
+    END IF;
+    RAISE 'it is there';
+EXCEPTION WHEN OTHERS THEN
+    RETURN false;
+END $$;
+CREATE FUNCTION basket.missing_of(ids int[]) RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT i FROM unnest(ids) i WHERE basket.is_missing(i)';
+CREATE TABLE basket.judged (product_id int);
+SELECT svc.create_reference('basket.judged', 'product_id', 'goods', 'products', mode => 'commit', name => 'judged', validator => 'basket.missing_of(int[])');
+BEGIN;
+INSERT INTO basket.judged VALUES (1);
+SET CONSTRAINTS ALL IMMEDIATE;
+SET CONSTRAINTS ALL DEFERRED;
+INSERT INTO basket.judged VALUES (61), (2);
+COMMIT;
+DROP TABLE basket.judged;
+RESET ROLE;
+
 -- Only as a trigger, and only as the right one
 SELECT svc.check_reference();
 SELECT svc.check_reference_row();
