@@ -84,6 +84,33 @@ CALL svc.validate_reference('items_ref');
 SELECT key, rows, state FROM svc.reference_violations WHERE reference = 'items_ref' ORDER BY 1;
 SELECT svc.waive_violation('items_ref', '102', 'resolved');
 SELECT svc.reopen_violation('items_ref', '102');
+-- one that comes back is as one that is new: nothing of what was waived, and in the log again
+CREATE VIEW regress_cart.again AS
+SELECT key, rows, state, note, waived_until IS NULL AS for_ever, first_seen, last_seen
+  FROM svc.reference_violations WHERE reference = 'lists_ref' AND key = '301';
+RESET ROLE;
+SET session_replication_role = replica;
+INSERT INTO regress_cart.lists VALUES (6, '{301}');
+CALL svc.check_references('lists_ref');
+SELECT svc.waive_violation('lists_ref', '301', 'until it is resolved', now() + '1 hour');
+DELETE FROM regress_cart.lists WHERE id = 6;
+CALL svc.check_references('lists_ref');
+SELECT key, rows, state, note FROM regress_cart.again;
+SELECT now() AS before \gset
+INSERT INTO regress_cart.lists VALUES (7, '{301}');
+CALL svc.check_references('lists_ref');
+SELECT key, rows, state, note, for_ever, first_seen > :'before' AS anew FROM regress_cart.again;
+-- and is resolved when the key is there, without a sweep
+INSERT INTO regress_product.products VALUES (301);
+CALL svc.run_pending();
+SELECT state, last_seen > swept_at AS unswept FROM regress_cart.again, svc.reference_status WHERE reference = 'lists_ref';
+SELECT state, source, detail FROM svc.reference_validation_log WHERE reference = 'lists_ref' AND key = '301' ORDER BY at;
+DELETE FROM regress_cart.lists WHERE id = 7;
+DELETE FROM regress_product.products WHERE id = 301;
+DELETE FROM svc.reference_violation WHERE key = '301';
+RESET session_replication_role;
+DROP VIEW regress_cart.again;
+SET ROLE regress_cart_owner;
 SELECT svc.waive_violation('items_ref', '102', 'late', '2000-01-01');
 SELECT svc.waive_violation('no_such', '1', 'x');
 SELECT svc.waive_violation('items_ref', NULL, 'x');

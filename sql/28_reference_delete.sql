@@ -104,6 +104,9 @@ UPDATE svc.tombstone SET next_try = NULL;
 CALL svc.run_pending();
 SELECT * FROM regress_cart.items WHERE product_id BETWEEN 9 AND 12 ORDER BY id;
 SELECT count(*) FROM svc.tombstones('items_product_id_ref') WHERE state <> 'settled';
+-- what could not be done is no violation any more when it is
+SELECT reference, key, rows, state, note FROM svc.reference_violations WHERE reference = 'items_product_id_ref' ORDER BY 2;
+SELECT key, state, detail FROM svc.reference_validation_log WHERE reference = 'items_product_id_ref' AND key = '10' ORDER BY at DESC LIMIT 1;
 
 -- triggers of the table fire as its service's owner role, and deferred constraints are checked at once
 CREATE TABLE regress_cart.gifts (item int REFERENCES regress_cart.items ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED, who text);

@@ -60,6 +60,27 @@ SELECT reference, upper(key) AS key, rows, state FROM svc.reference_violations;
 SET ROLE regress_basket_owner;
 DROP TABLE basket.plain, basket.lists, basket.loose;
 
+-- A violation is the same one in sessions with other settings
+SET ROLE regress_goods_owner;
+CREATE TABLE goods.moments (at timestamptz PRIMARY KEY);
+SELECT svc.publish('goods', 'moments', 'goods.moments', 'at'), svc.grant_contract('goods', 'basket', 'moments');
+SET ROLE regress_basket_owner;
+CREATE TABLE basket.visits (at timestamptz);
+SELECT svc.create_reference('basket.visits', 'at', 'goods', 'moments', on_missing => 'report', mode => 'observe');
+SET client_min_messages = warning;
+SET timezone = 'Asia/Tokyo';
+INSERT INTO basket.visits VALUES ('2025-02-03 04:05:06+09');
+CALL svc.check_references('visits_at_ref');
+SELECT svc.waive_violation(reference, key, 'before opening') FROM svc.reference_violations WHERE reference = 'visits_at_ref';
+SET timezone = 'America/New_York';
+SET datestyle = 'German';
+CALL svc.check_references('visits_at_ref');
+RESET timezone;
+RESET datestyle;
+RESET client_min_messages;
+SELECT key, rows, state FROM svc.reference_violations WHERE reference = 'visits_at_ref';
+DROP TABLE basket.visits;
+
 -- Values that ALTER TABLE computes anew pass no trigger
 CREATE TABLE basket.items (id int, product_id int);
 SELECT svc.create_reference('basket.items', 'product_id', 'goods', 'products', name => 'items');

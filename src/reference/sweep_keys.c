@@ -12,6 +12,7 @@
 #include "reference/sweep_keys.h"
 #include "reference/tombstone.h"
 #include "utils/memutils.h"
+#include "worker/worker.h"
 
 /* Missing keys that are carried from range to range, and asked again in each */
 #define MAX_CARRIED 1000
@@ -42,7 +43,8 @@ raise_unavailable(SweepKeys *k, const Reference *reference, bool cancelled)
 
 	MemoryContextSwitchTo(k->step);
 	error = CopyErrorData();
-	if (!reference->is_foreign || cancelled)
+	if (cancelled || !(reference->is_foreign ||
+					   (OidIsValid(reference->validator) && error->sqlerrcode == ERRCODE_QUERY_CANCELED)))
 		PG_RE_THROW();
 	FlushErrorState();
 	ereport(ERROR,
@@ -62,6 +64,8 @@ sweep_keys_ask(SweepKeys *k, const Reference *reference, KeySet *set)
 	{
 		if (reference->is_foreign)
 			ask_contract_within(reference, set, ASK_LIMIT);
+		else if (OidIsValid(reference->validator) && worker_patience > 0)
+			ask_contract_within(reference, set, worker_patience);
 		else
 			lookup_ask(reference, set);
 	}

@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/extension.h"
+#include "core/inval.h"
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -23,7 +24,6 @@
 #include "service/service.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "worker/worker.h"
@@ -47,7 +47,7 @@ static enum
 
 /* A relation changed; only sets a flag.  Which one does not matter: it is rare, and to look again is cheap. */
 static void
-relation_changed(Datum arg, Oid relation)
+relation_changed(Oid relation)
 {
 	any_tombstone = ANY_UNKNOWN;
 }
@@ -169,7 +169,7 @@ tombstone_mark(const Reference *reference, KeySet *set)
 void
 TombstoneInit(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	svc_on_relation_change(relation_changed);
 	WatchFollowInit();
 	SettleInit();
 }

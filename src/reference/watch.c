@@ -267,13 +267,9 @@ add_relation(Watch *watch)
 static TriggerData *
 check_protocol(FunctionCallInfo fcinfo)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
+	TriggerData *data = svc_trigger_data(fcinfo, "svc.watch_deletes()");
 	bool		good;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("svc.watch_deletes() can only be called as a trigger")));
 	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
 		good = TRIGGER_FIRED_BEFORE(data->tg_event);
 	else
@@ -282,11 +278,8 @@ check_protocol(FunctionCallInfo fcinfo)
 			 (data->tg_oldtable &&
 			  (data->tg_newtable || TRIGGER_FIRED_BY_DELETE(data->tg_event))));
 	if (!good || data->tg_trigger->tgnargs == 0 || !data->tg_trigger->tgargs[0][0])
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" of \"%s\" cannot call svc.watch_deletes()",
-						data->tg_trigger->tgname, RelationGetRelationName(data->tg_relation)),
-				 errhint("svc.create_reference makes the triggers that a reference needs.")));
+		svc_refuse_trigger(data, "svc.watch_deletes()",
+						   "svc.create_reference makes the triggers that a reference needs.");
 	return data;
 }
 

@@ -148,7 +148,7 @@ remember_end(Oid database)
 	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
 	entry = doorbell_database(database);
 	if (entry)
-		strlcpy(entry->error, error->message, MAX_ERROR);
+		(void) doorbell_note_error(entry, error->message);
 	LWLockRelease(worker_shared->lock);
 	MemoryContextSwitchTo(old);
 }

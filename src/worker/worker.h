@@ -76,6 +76,17 @@ extern bool worker_kept_out(void);
 extern ErrorData *worker_transaction(int isolation, ProtectedWork work, void *argument);
 
 /*
+ * For jobs: the same where the piece runs code of a service's.  After
+ * svc_ownership.worker_patience it is cancelled and rolled back, with the error
+ * WORKER_OUT_OF_TIME: somebody else has to have a turn.
+ */
+extern ErrorData *worker_transaction_of_theirs(int isolation, ProtectedWork work, void *argument);
+#define WORKER_OUT_OF_TIME MAKE_SQLSTATE('S', 'V', '0', '0', '4')
+
+/* svc_ownership.worker_patience, in milliseconds; 0: for ever */
+extern int	worker_patience;
+
+/*
  * For jobs: remember an error for svc.workers, and write it to the log once.
  * After worker_failed() the job is not called again for a while, longer each
  * time (1 s to 1 min), not even if somebody rings; a job whose pieces fail
