@@ -26,6 +26,7 @@
 #include "reference/action.h"
 #include "reference/lookup.h"
 #include "reference/settle.h"
+#include "reference/sweep.h"
 #include "reference/tombstone.h"
 #include "reference/watch.h"
 #include "utils/builtins.h"
@@ -188,7 +189,7 @@ is_match(const Lost *lost, const char *name)
 	Match		match = {lost, name, true};
 	ErrorData  *error = svc_try(find_match, &match);
 
-	if (error && svc_is_interruption(error))
+	if (error && (svc_is_interruption(error) || sweep_gave_way(error)))
 		ReThrowError(error);
 	return error || match.matches;
 }
@@ -232,7 +233,7 @@ bury_missing(const char *name, ArrayType *keys, bool unasked)
 	Missing		missing = {name, keys};
 	ErrorData  *error = unasked ? NULL : svc_try(find_missing, &missing);
 
-	if (error && svc_is_interruption(error))
+	if (error && (svc_is_interruption(error) || sweep_gave_way(error)))
 		ReThrowError(error);
 	if (error)
 		missing.keys = keys;
