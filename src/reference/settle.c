@@ -296,12 +296,13 @@ begin_round(void *argument)
 	SqlScope	scope;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	if (svc_sql_run("SELECT 1" FROM_FORGOTTEN " LIMIT 1", NULL, 0) > 0)
-		svc_sql_run("DELETE FROM svc.tombstone WHERE id IN (SELECT t.id" FROM_FORGOTTEN ")",
-					NULL, 0);
+	/* the first that writes: an id that we had already could be older than a tombstone of somebody else's */
 	if (svc_sql_run("SELECT 1 FROM svc.tombstone WHERE state = 'new' LIMIT 1", NULL, 0) > 0)
 		svc_sql_run("UPDATE svc.tombstone SET state = 'waiting', fence = pg_catalog.pg_current_xact_id()"
 					" WHERE state = 'new'", NULL, 0);
+	if (svc_sql_run("SELECT 1" FROM_FORGOTTEN " LIMIT 1", NULL, 0) > 0)
+		svc_sql_run("DELETE FROM svc.tombstone WHERE id IN (SELECT t.id" FROM_FORGOTTEN ")",
+					NULL, 0);
 	svc_sql_end(&scope);
 }
 
