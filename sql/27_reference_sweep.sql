@@ -174,6 +174,29 @@ SET ROLE regress_cart_owner;
 CALL svc.check_references('items_ref');
 SELECT state FROM svc.reference_sweeps WHERE reference = 'items_ref';
 
+-- a table without a block; arrays that are kept elsewhere, whole or compressed, and so are their elements
+CREATE TABLE regress_cart.nothing (product_id int);
+CREATE TABLE regress_cart.long_lists (id int, product_ids int[]);
+ALTER TABLE regress_cart.long_lists ALTER COLUMN product_ids SET STORAGE EXTERNAL;
+INSERT INTO regress_cart.long_lists SELECT n, ARRAY(SELECT 1 + i % 100 FROM generate_series(1, 10000) i) || n FROM generate_series(99, 102) n;
+CREATE TABLE regress_cart.long_codes (codes text[]);
+INSERT INTO regress_cart.long_codes VALUES (ARRAY['a', repeat('long', 3000), repeat('none', 3000)]), (ARRAY[repeat('long', 3000), repeat('none', 3000)]);
+SET ROLE regress_product_owner;
+INSERT INTO regress_product.codes VALUES (repeat('long', 3000));
+SET ROLE regress_cart_owner;
+SET client_min_messages = warning;
+SELECT svc.create_reference('regress_cart.nothing', 'product_id', 'regress_product', 'products', name => 'nothing_ref');
+SELECT svc.create_reference('regress_cart.long_lists', 'product_ids', 'regress_product', 'products', name => 'long_lists_ref');
+SELECT svc.create_reference('regress_cart.long_codes', 'codes', 'regress_product', 'codes', name => 'long_codes_ref');
+RESET client_min_messages;
+SELECT pg_relation_size('regress_cart.nothing') AS bytes, pg_column_size(product_ids) > 40000 AS whole FROM regress_cart.long_lists LIMIT 1;
+CALL svc.validate_reference('nothing_ref');
+CALL svc.check_references('long_lists_ref');
+CALL svc.check_references('long_codes_ref');
+SELECT reference, left(key, 20) AS key, length(key), rows FROM svc.reference_violations WHERE reference LIKE 'long%' ORDER BY 1, 2;
+SELECT reference, state, rows FROM svc.reference_sweeps WHERE reference LIKE 'long%' OR reference = 'nothing_ref' ORDER BY 1;
+DROP TABLE regress_cart.nothing, regress_cart.long_lists, regress_cart.long_codes;
+
 -- policies hide no row from it, and it runs as the owner role of the referencing service
 CREATE TABLE regress_cart.hidden (id int, product_id int);
 INSERT INTO regress_cart.hidden VALUES (1, 1), (2, 999);

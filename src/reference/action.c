@@ -291,7 +291,7 @@ resolve_others(const Reference *reference, ArrayType *keys, const KeySet *held)
 {
 	KeySet	   *all;
 
-	if (ARR_ELEMTYPE(keys) != reference->key_type || !violation_is_any(reference))
+	if (ARR_ELEMTYPE(keys) != reference->key_type || !violation_is_any(NameStr(reference->name)))
 		return;
 	all = key_set_make(reference);
 	key_set_add_array(all, keys);

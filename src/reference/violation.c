@@ -255,9 +255,9 @@ write_sorted(const Recording *r)
 	svc_sql_end(&scope);
 }
 
-/* Has a reference violations that valid keys could resolve? */
+/* Has a reference violations that are not resolved? */
 bool
-violation_is_any(const Reference *reference)
+violation_is_any(const char *reference)
 {
 	SqlScope	scope;
 	bool		found;
@@ -265,7 +265,7 @@ violation_is_any(const Reference *reference)
 	svc_sql_begin(&scope, svc_extension_owner());
 	found = svc_sql("SELECT 1 FROM svc.reference_violation v"
 					" WHERE v.reference = $1 AND v.state <> 'resolved' LIMIT 1",
-					sql_name(NameStr(reference->name))) > 0;
+					sql_name(reference)) > 0;
 	svc_sql_end(&scope);
 	return found;
 }
@@ -284,7 +284,7 @@ violation_record_look(const Reference *reference, const KeySet *set, const Viola
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership violations",
 								ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(cxt);
-	r.resolves = look->sweep == 0 && violation_is_any(reference);
+	r.resolves = look->sweep == 0 && violation_is_any(NameStr(reference->name));
 	for (int from = 0; from < key_set_count(set); from += RECORD_KEYS)
 	{
 		sort_keys(&r, from, Min(from + RECORD_KEYS, key_set_count(set)));

@@ -43,7 +43,7 @@ extern void violation_record_look(const Reference *reference, const KeySet *set,
 								  const ViolationLook *look);
 
 /* Has a reference violations that are not resolved? */
-extern bool violation_is_any(const Reference *reference);
+extern bool violation_is_any(const char *reference);
 
 /* Those of a set's keys that are valid are violations no more; the others become pending */
 extern void violation_resolve(const Reference *reference, KeySet *set, const char *detail);
