@@ -230,7 +230,7 @@ settle(void *argument)
 	ErrorData  *error = svc_try(drop_unheld, look);
 
 	/* else rows that cannot be read are taken to hold what was missing */
-	if (error && svc_is_interruption(error))
+	if (error && (svc_is_interruption(error) || sweep_gave_way(error)))
 		ReThrowError(error);
 	if (!look->second)
 		park(look, KEY_MISSING, 0);

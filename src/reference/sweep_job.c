@@ -134,9 +134,11 @@ do_steps(Sweep *sweep)
 static bool
 sweep_reference(const char *name)
 {
-	ErrorData  *error = do_steps(sweep_make(name));
+	Sweep	   *sweep = sweep_make(name);
+	ErrorData  *error = do_steps(sweep);
 	Attempt		attempt = {name};
 
+	sweep_free(sweep);
 	if (error)
 		worker_complain("sweep", error);
 	attempt.error = error;

@@ -18,6 +18,7 @@
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/guc.h"
@@ -38,6 +39,13 @@
 /* how long a job that failed rests, at first and at most, in milliseconds */
 #define MIN_REST 1000
 #define MAX_REST 60000
+
+/*
+ * How long a piece waits for a lock, in milliseconds.  Others may wait for what it
+ * has locked: before the server calls that a deadlock, and makes a user's command
+ * fail, the piece has given way, and comes again.
+ */
+#define LOCK_PATIENCE 500
 
 /* 1 and 2 are those of pg_advisory_lock, 3 those of runners */
 #define WORK_LOCK 4
@@ -169,6 +177,7 @@ reset_session(void)
 	svc_session_reset();
 	svc_session_set("application_name", SVC_EXTENSION " worker");
 	svc_session_set("transaction_timeout", "0");
+	svc_session_set("lock_timeout", psprintf("%d", Min(LOCK_PATIENCE, Max(DeadlockTimeout / 2, 1))));
 	/* nor is a stranger told what code of other services says */
 	if (reader == READER_STRANGER)
 		client_min_messages = ERROR;
