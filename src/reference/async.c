@@ -105,7 +105,6 @@ note_error(void *argument)
 {
 	const char **note = argument;
 
-	worker_wait_briefly();
 	reference_noted_error(note[0], note[1]);
 }
 
@@ -226,7 +225,6 @@ park_all(void *argument)
 {
 	AsyncLook  *look = argument;
 
-	worker_wait_briefly();
 	for (int i = 0; i < key_set_count(look->set); i++)
 		key_set_mark(look->set, i, KEY_UNKNOWN);
 	park(look, KEY_UNKNOWN, 1);
@@ -239,7 +237,6 @@ settle(void *argument)
 	AsyncLook  *look = argument;
 	ErrorData  *error;
 
-	worker_wait_briefly();
 	error = svc_try(drop_unheld, look);
 
 	/* else rows that cannot be read are taken to hold what was missing */

@@ -250,7 +250,6 @@ bury(void *argument)
 	ListCell   *relation;
 	ListCell   *cell;
 
-	worker_wait_briefly();
 	foreach(relation, family)
 		foreach(cell, reference_names_into(lfirst_oid(relation)))
 		{
@@ -409,7 +408,6 @@ write_result(void *argument)
 	Tombstone  *t = argument;
 	SqlScope	scope;
 
-	worker_wait_briefly();
 	svc_sql_begin(&scope, svc_extension_owner());
 	if (t->result == ACTION_DONE && t->passed)
 		svc_sql("UPDATE svc.tombstone SET state = 'settled', acted_at = pg_catalog.clock_timestamp(),"

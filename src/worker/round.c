@@ -14,7 +14,6 @@
 #include "commands/extension.h"
 #include "common/hashfn.h"
 #include "core/session.h"
-#include "core/sql.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
@@ -44,7 +43,8 @@
 /*
  * How long a piece waits for a lock, in milliseconds.  Others may wait for what it
  * has locked: before the server calls that a deadlock, and makes a user's command
- * fail, the piece has given way, and comes again.
+ * fail, the piece has given way, and comes again.  Nor can a service's owner, who
+ * holds rows of our catalog that are about it, hold up others' work for longer.
  */
 #define LOCK_PATIENCE 500
 
@@ -299,13 +299,6 @@ worker_transaction_of_theirs(int isolation, ProtectedWork work, void *argument)
 	if (error && svc_is_interruption(error))
 		ReThrowError(error);
 	return error;
-}
-
-/* Until the transaction ends, wait for a lock for a second at most. */
-void
-worker_wait_briefly(void)
-{
-	svc_sql_set("lock_timeout", "1s");
 }
 
 /* The state of a job. */
