@@ -92,6 +92,7 @@ note_attempt(void *argument)
 	Attempt    *attempt = argument;
 	SqlScope	scope;
 
+	worker_wait_briefly();
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql("UPDATE svc.reference_sweep"
 			"   SET retry_at = CASE WHEN $2 THEN pg_catalog.clock_timestamp()"

@@ -14,6 +14,7 @@
 #include "commands/extension.h"
 #include "common/hashfn.h"
 #include "core/session.h"
+#include "core/sql.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
@@ -298,6 +299,13 @@ worker_transaction_of_theirs(int isolation, ProtectedWork work, void *argument)
 	if (error && svc_is_interruption(error))
 		ReThrowError(error);
 	return error;
+}
+
+/* Until the transaction ends, wait for a lock for a second at most. */
+void
+worker_wait_briefly(void)
+{
+	svc_sql_set("lock_timeout", "1s");
 }
 
 /* The state of a job. */
