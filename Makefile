@@ -10,7 +10,7 @@
 EXTENSION    = svc_ownership
 EXTVERSION   = 0.1
 MODULE_big   = svc_ownership
-MODULES_CORE = args ddl expression extension guard protect relation session sql trigger wait
+MODULES_CORE = args ddl expression extension guard merge protect relation session sql trigger wait
 MODULES_RUNNER = client copy execute job lock runner runner_main
 MODULES_SERVICE = assign cascade connect connection connection_check contract contract_check \
                database drop link ownership place producer provision query remote_contract \
