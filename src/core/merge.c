@@ -178,11 +178,15 @@ static void
 run_to_end(EState *estate)
 {
 	ListCell   *cell;
+	TupleTableSlot *row;
 
 	estate->es_direction = ForwardScanDirection;
 	foreach(cell, estate->es_auxmodifytables)
-		while (!TupIsNull(ExecProcNode(lfirst(cell))))
+		do
+		{
 			ResetPerTupleExprContext(estate);
+			row = ExecProcNode(lfirst(cell));
+		} while (!TupIsNull(row));
 }
 
 /* Fire our triggers of a MERGE's table for an event that it has no action for. */
