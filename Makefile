@@ -21,10 +21,10 @@ MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
                journal_cursor journal_rotate journal_run journal_scan journal_snapshot \
                journal_table journal_view launcher leave pending round slot states worker
 MODULES_REFERENCE = action ask async breaker check_references check_request checker \
-               checker_main commit convert declare declare_check key_cache key_set log \
-               lookup missing parked patience prevalidate reference reference_follow \
-               reference_guard reference_row resolve settle source sweep sweep_job \
-               sweep_scan tombstone trigger violation waive watch
+               checker_main commit convert declare declare_check key_cache key_queue \
+               key_set log lookup missing parked patience prevalidate reference \
+               reference_follow reference_guard reference_row resolve settle source \
+               sweep sweep_job sweep_scan tombstone trigger violation waive watch
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \
                goose_parser history input leftover load migrate migration migrations \

@@ -31,6 +31,7 @@
 #include "reference/tombstone.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -362,6 +363,7 @@ typedef struct Statement
 	LookupScope scope;
 	KeySet	   *keys;
 	MemoryContext cxt;			/* of the keys, unless they are kept for the end of the transaction */
+	bool		behind;			/* of those no more are kept in memory: keys wait behind them */
 } Statement;
 
 /* The mode in which the statement's keys are decided. */
@@ -438,22 +440,53 @@ flush(Statement *s)
 }
 
 /*
- * Is there no more to collect, since the end of the transaction has enough to
- * remember?  What else has as many keys as work_mem holds, or as an entry of the
- * journal takes, is decided now: to tell more keys apart costs more than an
- * entry that repeats some.
+ * Make room where there are as many keys as work_mem holds, or as an entry of the
+ * journal takes: what needs not wait is decided now.  To tell more keys apart
+ * costs more than an entry that repeats some.
  */
-static bool
-is_full(Statement *s)
+static void
+make_room(Statement *s)
 {
 	if (key_set_memory(s->keys) < work_mem * (Size) 1024 &&
 		(!s->cxt || statement_mode(s) != REFERENCE_ASYNC ||
 		 key_set_count(s->keys) < LOOKUP_KEYS))
-		return false;
-	if (!s->cxt)
-		return true;
-	flush(s);
-	return false;
+		return;
+	if (s->cxt)
+		flush(s);
+	else
+		s->behind = true;
+}
+
+/* Collect the keys of an inserted row. */
+static void
+add_inserted(Statement *s, Datum value, bool isnull)
+{
+	if (isnull)
+		return;
+	if (s->behind)
+	{
+		commit_queue(s->check, s->data->tg_relation, value);
+		return;
+	}
+	key_set_add_column(s->keys, value, isnull);
+	make_room(s);
+}
+
+/* Collect the keys that an updated row has got. */
+static void
+add_updated(Statement *s, Datum old, bool old_null, Datum new, bool new_null)
+{
+	if (s->behind)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(s->data->tg_relation),
+													s->check->reference->column - 1);
+
+		if (new_null || old_null || !datum_image_eq(old, new, attribute->attbyval, attribute->attlen))
+			add_inserted(s, new, new_null);
+		return;
+	}
+	key_set_add_changed(s->keys, old, old_null, new, new_null);
+	make_room(s);
 }
 
 /* Begin to read a transition table; other triggers of the statement have places of their own in it. */
@@ -479,9 +512,7 @@ collect_inserted(Statement *s)
 		Datum		value = slot_getattr(row, column, &isnull);
 
 		CHECK_FOR_INTERRUPTS();
-		key_set_add_column(s->keys, value, isnull);
-		if (is_full(s))
-			break;
+		add_inserted(s, value, isnull);
 	}
 	ExecDropSingleTupleTableSlot(row);
 }
@@ -510,9 +541,7 @@ collect_updated(Statement *s)
 		Datum		new_value = slot_getattr(new, column, &new_null);
 
 		CHECK_FOR_INTERRUPTS();
-		key_set_add_changed(s->keys, old_value, old_null, new_value, new_null);
-		if (is_full(s))
-			break;
+		add_updated(s, old_value, old_null, new_value, new_null);
 	}
 	ExecDropSingleTupleTableSlot(new);
 	ExecDropSingleTupleTableSlot(old);
@@ -548,8 +577,8 @@ static void
 collect_for_commit(Statement *s)
 {
 	s->keys = commit_keys(s->check);
-	if (s->keys && key_set_memory(s->keys) < work_mem * (Size) 1024)
-		collect(s);
+	s->behind = !s->keys;
+	collect(s);
 }
 
 /* Check the keys of a statement. */
