@@ -20,6 +20,10 @@ SELECT svc.journal_append('i', 'regress_j.u', 'id', '{}'::bigint[]);
 SELECT svc.journal_append('i', 'regress_j.u', 'id', ARRAY[[1, 2], [3, 4]]);
 SELECT * FROM regress_j.unread;
 SELECT kind, relation, subject, entries, bytes, oldest <= now() AS oldest FROM svc.journal_pending ORDER BY 1, 2;
+-- the oldest of them only; a row says that there are more
+SELECT kind, relation, subject, entries FROM svc.journal_backlog(2) ORDER BY 1, 2;
+SELECT count(*) FROM svc.journal_backlog(100);
+SELECT * FROM svc.journal_backlog(0);
 
 -- an entry is part of its transaction, and of its savepoint; a type may be gone when it is looked at
 BEGIN;

@@ -104,6 +104,9 @@ UPDATE svc.tombstone SET next_try = NULL;
 CALL svc.run_pending();
 SELECT * FROM regress_cart.items WHERE product_id BETWEEN 9 AND 12 ORDER BY id;
 SELECT count(*) FROM svc.tombstones('items_product_id_ref') WHERE state <> 'settled';
+-- what could not be done is no violation any more when it is
+SELECT reference, key, rows, state, note FROM svc.reference_violations WHERE reference = 'items_product_id_ref' ORDER BY 2;
+SELECT key, state, detail FROM svc.reference_validation_log WHERE reference = 'items_product_id_ref' AND key = '10' ORDER BY at DESC LIMIT 1;
 
 -- triggers of the table fire as its service's owner role, and deferred constraints are checked at once
 CREATE TABLE regress_cart.gifts (item int REFERENCES regress_cart.items ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED, who text);
@@ -195,6 +198,43 @@ DELETE FROM regress_product.areas WHERE code = 0;
 CALL svc.run_pending();
 SELECT count(*), count(region) FROM regress_cart.shops;
 
+-- whether deleted keys would be noticed is seen: triggers of what is referred to can be disabled, and dropped
+CREATE VIEW watched AS
+SELECT reference, trigger, watch FROM svc.reference_status;
+CREATE VIEW complaint AS
+SELECT item, state, detail, hint FROM svc.status() WHERE item LIKE 'reference %' AND state = 'error';
+SELECT * FROM watched ORDER BY 1;
+SELECT relation, name, state FROM svc.watch_trigger WHERE reference = 'shops_region_ref' ORDER BY relation::text COLLATE "C", name;
+ALTER TABLE regress_product.regions_4 DISABLE TRIGGER svc_watch_delete;
+SELECT * FROM watched WHERE reference = 'shops_region_ref';
+SELECT * FROM complaint;
+DROP TRIGGER svc_watch_update ON regress_product.regions_1;
+SELECT * FROM complaint;
+SELECT svc.alter_reference('shops_region_ref');
+ALTER TABLE regress_product.regions_4 ENABLE TRIGGER svc_watch_delete;
+SELECT watch FROM watched WHERE reference = 'shops_region_ref';
+-- as restores of data do: they get back what they were made for
+ALTER TABLE regress_product.areas DISABLE TRIGGER ALL;
+SELECT * FROM complaint;
+ALTER TABLE regress_product.areas ENABLE TRIGGER ALL;
+SELECT * FROM complaint;
+-- enabled by their names, what is applied by replication would go unseen, and what is done here be seen twice
+ALTER TABLE regress_product.areas ENABLE TRIGGER svc_watch_applied, ENABLE TRIGGER svc_watch_truncate;
+SELECT watch FROM watched WHERE reference = 'shops_region_ref';
+SELECT * FROM complaint;
+ALTER TABLE regress_product.areas ENABLE REPLICA TRIGGER svc_watch_applied;
+SELECT * FROM complaint;
+ALTER TABLE regress_product.areas ENABLE ALWAYS TRIGGER svc_watch_truncate;
+SELECT watch FROM watched WHERE reference = 'shops_region_ref';
+-- both sides at once: those of its own table come first
+ALTER TABLE regress_product.areas DISABLE TRIGGER svc_watch_update;
+ALTER TABLE regress_cart.shops DISABLE TRIGGER shops_region_ref_insert;
+SELECT * FROM watched WHERE reference = 'shops_region_ref';
+SELECT * FROM complaint;
+ALTER TABLE regress_product.areas ENABLE TRIGGER svc_watch_update;
+ALTER TABLE regress_cart.shops ENABLE TRIGGER shops_region_ref_insert;
+SELECT * FROM complaint;
+
 -- what is applied by replication is seen by another trigger
 INSERT INTO regress_product.areas VALUES (3, 'again') ON CONFLICT DO NOTHING;
 SET session_replication_role = replica;
@@ -203,6 +243,13 @@ UPDATE regress_product.areas SET name = 'x' WHERE code = 6;
 RESET session_replication_role;
 CALL svc.run_pending();
 SELECT id, region FROM regress_cart.shops WHERE id IN (5, 6) ORDER BY id;
+-- one that is disabled stays so, and all get their states with the next ENABLE TRIGGER ALL
+ALTER TABLE regress_product.areas DISABLE TRIGGER ALL;
+ALTER TABLE regress_product.areas ENABLE TRIGGER ALL;
+ALTER TABLE regress_product.areas DISABLE TRIGGER svc_watch_delete;
+SELECT relation, tgname, tgenabled FROM watching WHERE relation::text LIKE '%areas%' ORDER BY 1, 2;
+ALTER TABLE regress_product.areas ENABLE TRIGGER USER;
+SELECT relation, tgname, tgenabled FROM watching WHERE relation::text LIKE '%areas%' ORDER BY 1, 2;
 
 -- another condition hides rows, nobody knows which: all references are looked at
 INSERT INTO regress_product.products VALUES (1, 's1'), (2, 's2');
@@ -240,6 +287,18 @@ CREATE TRIGGER t AFTER DELETE ON wrong FOR EACH ROW EXECUTE FUNCTION svc.watch_d
 DELETE FROM wrong;
 DROP TABLE wrong;
 
+-- how much is pending is counted in the oldest entries of the journal only, however many there are
+SELECT svc.alter_reference('shops_region_ref', mode => 'async');
+INSERT INTO regress_cart.shops VALUES (NULL, 100), (7, 101);
+SELECT reference, pending, oldest_pending IS NOT NULL AS since, journal_bytes > 0 AS bytes FROM svc.reference_status WHERE pending <> 0 OR pending IS NULL;
+CALL svc.run_pending();
+SELECT count(svc.journal_append('d', 'regress_product.areas', 'code', ARRAY[-i])) FROM generate_series(1, 20000) i;
+INSERT INTO regress_cart.shops VALUES (7, 102);
+SELECT reference, pending, oldest_pending, journal_bytes FROM svc.reference_status WHERE reference = 'shops_region_ref';
+SELECT kind, subject, entries FROM svc.journal_pending ORDER BY 1;
+CALL svc.run_pending();
+SELECT reference, pending, oldest_pending, journal_bytes FROM svc.reference_status WHERE reference = 'shops_region_ref';
+
 -- the last reference takes the triggers along
 SELECT svc.drop_reference('shops_region_ref');
 SELECT relation, tgname FROM watching WHERE relation::text LIKE '%areas%';
@@ -249,7 +308,7 @@ SELECT tgname, definition FROM watching WHERE tgname = 'svc_watch_update';
 SELECT svc.drop_reference('adverts_sku_ref'), svc.drop_reference('notes_product_id_ref');
 SELECT * FROM watching;
 
-DROP VIEW watching, found;
+DROP VIEW watching, found, watched, complaint;
 SET client_min_messages = warning;
 SELECT svc.drop_service('regress_cart', drop_objects => true, force => true);
 SELECT svc.drop_service('regress_other', drop_objects => true, force => true);

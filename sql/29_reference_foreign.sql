@@ -47,12 +47,13 @@ SELECT count(*) FROM svc.reference_violations WHERE key = '-5';
 SELECT reference, pending, last_error ~ 'could not connect' AS says_why FROM svc.reference_status WHERE pending > 0;
 SELECT key, state, source FROM svc.reference_validation_log WHERE state = 'unknown' ORDER BY key;
 
--- a reference that goes takes along what waits of it; what waits of others is asked again
+-- a reference that goes takes along what waits of it; what waits of others is asked again, however long
+-- it would have waited, when somebody calls for it
 SET ROLE regress_cart_owner;
 SELECT svc.drop_reference('lists_product_ids_ref');
 RESET ROLE;
 ALTER SERVER regress_server OPTIONS (SET port :'port');
-UPDATE svc.reference_parked SET next_try = now();
+UPDATE svc.reference_parked SET next_try = now() + interval '1 day';
 CALL svc.run_pending();
 SELECT pg_sleep(1.2);
 CALL svc.run_pending();
@@ -75,6 +76,31 @@ SELECT svc.drop_reference('hidden_product_id_ref');
 INSERT INTO svc.reference_parked VALUES ('items_product_id_ref', '{x}', now(), 1, now());
 CALL svc.run_pending();
 SELECT count(*) FROM svc.reference_parked;
+
+-- keys of a reference that nobody may look up for a while are not forgotten: a sweep finds them
+SET client_min_messages = error;
+BEGIN;
+INSERT INTO regress_cart.items VALUES (-11);
+ALTER ROLE regress_cart_owner SUPERUSER;
+COMMIT;
+CALL svc.run_pending();
+ALTER ROLE regress_cart_owner NOSUPERUSER;
+UPDATE svc.reference_sweep SET retry_at = NULL;
+CALL svc.run_pending();
+SELECT key, state, source FROM svc.reference_violations WHERE key = '-11';
+
+-- nor are those about which nothing could be written down
+CREATE FUNCTION regress_far.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$;
+CREATE TRIGGER fail BEFORE INSERT ON svc.reference_parked FOR EACH ROW EXECUTE FUNCTION regress_far.fail();
+INSERT INTO regress_cart.items VALUES (-12);
+CALL svc.run_pending();
+SELECT reference, pending FROM svc.reference_status;
+DROP TRIGGER fail ON svc.reference_parked;
+CALL svc.run_pending();
+SELECT pg_sleep(1.2);
+CALL svc.run_pending();
+SELECT key, state, source FROM svc.reference_violations WHERE key = '-12';
+SET client_min_messages = warning;
 
 -- nobody but workers writes what waits
 SET ROLE regress_cart_owner;

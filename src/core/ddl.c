@@ -8,15 +8,25 @@
  */
 #include "core/svc.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
 #include "commands/event_trigger.h"
 #include "core/ddl.h"
 #include "core/extension.h"
 #include "core/protect.h"
+#include "core/relation.h"
 #include "core/sql.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #define MAX_HANDLERS 16
 
@@ -127,6 +137,47 @@ svc_ddl_relations(List *objects)
 		if (((DdlObject *) lfirst(cell))->class_id == RelationRelationId)
 			relations = list_append_unique_oid(relations, ((DdlObject *) lfirst(cell))->object_id);
 	return relations;
+}
+
+/* The tables of a composite type, by the type's own relation. */
+static List *
+tables_of_type(Oid relation)
+{
+	Relation	rel = table_open(RelationRelationId, AccessShareLock);
+	List	   *tables = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	ScanKeyInit(&key, Anum_pg_class_reloftype, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(get_rel_type_id(relation)));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+		tables = lappend_oid(tables, ((Form_pg_class) GETSTRUCT(row))->oid);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return tables;
+}
+
+/*
+ * The relations in which a column has another name after it was renamed: the one
+ * that was named and all of its parts; of a type's attribute, the tables that are
+ * made of the type, and theirs.
+ */
+List *
+svc_ddl_renamed_in(List *objects)
+{
+	List	   *relations = svc_ddl_relations(objects);
+	List	   *all = NIL;
+	ListCell   *cell;
+
+	if (relations == NIL)
+		return NIL;
+	if (get_rel_relkind(linitial_oid(relations)) != RELKIND_COMPOSITE_TYPE)
+		return find_all_inheritors(linitial_oid(relations), NoLock, NULL);
+	foreach(cell, tables_of_type(linitial_oid(relations)))
+		all = list_concat_unique_oid(all, find_all_inheritors(lfirst_oid(cell), NoLock, NULL));
+	return all;
 }
 
 /* A command that the handlers follow */
@@ -295,4 +346,25 @@ svc_ddl_named_table(AlterTableCmd *cmd)
 		: castNode(RangeVar, cmd->def);
 
 	return RangeVarGetRelid(name, NoLock, true);
+}
+
+/* A table that DROP TABLE names and the caller may drop, or InvalidOid. */
+Oid
+svc_ddl_table_to_drop(List *name)
+{
+	Oid			relation = RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, true);
+
+	return OidIsValid(relation) &&
+		(object_ownercheck(RelationRelationId, relation, GetUserId()) ||
+		 object_ownercheck(NamespaceRelationId, get_rel_namespace(relation), GetUserId()))
+		? relation : InvalidOid;
+}
+
+/* Lock what DROP TABLE will lock, in its order: the table above a partition first. */
+void
+svc_ddl_lock_to_drop(Oid relation)
+{
+	if (get_rel_relispartition(relation))
+		svc_lock_relation(get_partition_parent(relation, true), AccessExclusiveLock);
+	svc_lock_relation(relation, AccessExclusiveLock);
 }

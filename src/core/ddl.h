@@ -40,7 +40,10 @@ extern void svc_register_ddl_handler(const DdlHandler *handler);
 
 extern List *svc_ddl_relations(List *objects);
 extern RenameStmt *svc_ddl_column_rename(Node *command);
+extern List *svc_ddl_renamed_in(List *objects);
 extern Oid	svc_ddl_altered_table(AlterTableStmt *stmt, List *objects);
 extern Oid	svc_ddl_named_table(AlterTableCmd *cmd);
+extern Oid	svc_ddl_table_to_drop(List *name);
+extern void svc_ddl_lock_to_drop(Oid relation);
 
 #endif							/* SVC_DDL_H */

@@ -40,9 +40,9 @@ SqlInit(void)
 							NULL, NULL, NULL);
 }
 
-/* Change a setting for the rest of the scope. */
-static void
-set_in_scope(const char *name, const char *value)
+/* Change a setting until the innermost level of settings ends: a scope, or a level of the caller's own. */
+void
+svc_sql_set(const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_INTERNAL, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
@@ -53,7 +53,7 @@ static void
 become(const SqlScope *scope, Oid user, int restriction)
 {
 	SetUserIdAndSecContext(user, scope->saved_context | SECURITY_LOCAL_USERID_CHANGE | restriction);
-	set_in_scope(SVC_EXTENSION ".acting_as", psprintf("%d", (int) user));
+	svc_sql_set(SVC_EXTENSION ".acting_as", psprintf("%d", (int) user));
 }
 
 /*
@@ -68,9 +68,9 @@ svc_sql_begin(SqlScope *scope, Oid user)
 	scope->cxt = CurrentMemoryContext;
 	GetUserIdAndSecContext(&scope->saved_user, &scope->saved_context);
 	scope->guc_level = NewGUCNestLevel();
-	set_in_scope("search_path", SAFE_SEARCH_PATH);
+	svc_sql_set("search_path", SAFE_SEARCH_PATH);
 	/* queries on catalogs look dear to the planner, and compiling them is */
-	set_in_scope("jit", "off");
+	svc_sql_set("jit", "off");
 	if (OidIsValid(user))
 		become(scope, user, 0);
 
@@ -85,11 +85,11 @@ svc_sql_begin(SqlScope *scope, Oid user)
 void
 svc_sql_fix_formats(void)
 {
-	set_in_scope("standard_conforming_strings", "on");
-	set_in_scope("datestyle", "ISO, YMD");
-	set_in_scope("intervalstyle", "postgres");
-	set_in_scope("bytea_output", "hex");
-	set_in_scope("extra_float_digits", "1");
+	svc_sql_set("standard_conforming_strings", "on");
+	svc_sql_set("datestyle", "ISO, YMD");
+	svc_sql_set("intervalstyle", "postgres");
+	svc_sql_set("bytea_output", "hex");
+	svc_sql_set("extra_float_digits", "1");
 }
 
 /*
@@ -114,8 +114,8 @@ void
 svc_sql_begin_theirs(SqlScope *scope, Oid user, const char *search_path)
 {
 	svc_sql_begin(scope, InvalidOid);
-	set_in_scope("search_path", search_path);
-	set_in_scope(SVC_EXTENSION ".acting_as", "0");
+	svc_sql_set("search_path", search_path);
+	svc_sql_set(SVC_EXTENSION ".acting_as", "0");
 	SetUserIdAndSecContext(user, scope->saved_context | SECURITY_LOCAL_USERID_CHANGE);
 }
 
@@ -155,7 +155,7 @@ svc_sql_is_own(void)
 void
 svc_sql_join_by_hash(void)
 {
-	set_in_scope("enable_nestloop", "off");
+	svc_sql_set("enable_nestloop", "off");
 }
 
 /*
@@ -165,15 +165,15 @@ svc_sql_join_by_hash(void)
 void
 svc_sql_join_as_written(void)
 {
-	set_in_scope("join_collapse_limit", "1");
-	set_in_scope("from_collapse_limit", "1");
+	svc_sql_set("join_collapse_limit", "1");
+	svc_sql_set("from_collapse_limit", "1");
 }
 
 /* For the rest of the scope, tell the client of errors only. */
 void
 svc_sql_quietly(void)
 {
-	set_in_scope("client_min_messages", "error");
+	svc_sql_set("client_min_messages", "error");
 }
 
 /*

@@ -47,6 +47,7 @@ extern void svc_sql_join_by_hash(void);
 extern void svc_sql_join_as_written(void);
 extern void svc_sql_fix_formats(void);
 extern void svc_sql_quietly(void);
+extern void svc_sql_set(const char *name, const char *value);
 extern void svc_sql_end(SqlScope *scope);
 extern MemoryContext svc_sql_keep(void);
 

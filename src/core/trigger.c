@@ -24,6 +24,28 @@
 #include "utils/inval.h"
 #include "utils/rel.h"
 
+/* What a trigger function was called with; refuses a call that is none of a trigger's. */
+TriggerData *
+svc_trigger_data(FunctionCallInfo fcinfo, const char *function)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("%s can only be called as a trigger", function)));
+	return (TriggerData *) fcinfo->context;
+}
+
+/* Refuse a trigger of a kind, or with arguments, that its function cannot serve. */
+void
+svc_refuse_trigger(const TriggerData *data, const char *function, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("trigger \"%s\" of \"%s\" cannot call %s", data->tg_trigger->tgname,
+					RelationGetRelationName(data->tg_relation), function),
+			 errhint("%s", hint)));
+}
+
 /*
  * Is it an UPDATE of which all columns are known that it can have changed?  Only if
  * no trigger can have changed more than the statement names; partitions have

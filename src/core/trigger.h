@@ -7,6 +7,8 @@
 #include "commands/trigger.h"
 #include "nodes/pg_list.h"
 
+extern TriggerData *svc_trigger_data(FunctionCallInfo fcinfo, const char *function);
+pg_noreturn extern void svc_refuse_trigger(const TriggerData *data, const char *function, const char *hint);
 extern bool svc_trigger_knows_columns(const TriggerData *data);
 extern char *svc_quote_trigger_arguments(List *args);
 extern bool svc_has_trigger(Oid relation, const char *name, int16 type, Oid function);

@@ -13,6 +13,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
+#include "core/sql.h"
 #include "migration/plan_catalog.h"
 #include "nodes/makefuncs.h"
 #include "utils/acl.h"
@@ -222,8 +223,7 @@ plan_path_begin(PlanCatalog *catalog)
 	initStringInfo(&path);
 	foreach(cell, catalog->path)
 		appendStringInfo(&path, "%s%s", path.len > 0 ? ", " : "", quote_identifier(lfirst(cell)));
-	(void) set_config_option("search_path", path.data, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
+	svc_sql_set("search_path", path.data);
 	return level;
 }
 

@@ -32,7 +32,6 @@
 #include "reference/tombstone.h"
 #include "reference/violation.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -111,21 +110,14 @@ holders_of(const Reference *reference, Oid type)
 						format_type_be(type),
 						get_attname(reference->relation, reference->column, false))));
 	h.from = psprintf("%s AS t", svc_quote_relation(reference->relation));
-	h.key = psprintf("t.%s", column);
+	h.key = lookup_collated(reference, psprintf("t.%s", column));
 	if (reference->is_array)
 	{
 		h.from = psprintf("%s CROSS JOIN LATERAL pg_catalog.unnest(t.%s) AS k (key)", h.from, column);
-		h.key = pstrdup("k.key");
+		h.key = lookup_collated(reference, "k.key");
 	}
 	h.where = psprintf("%s %s ANY ($1)", h.key, lookup_operator(operator));
 	return h;
-}
-
-/* Change a setting for the rest of the scope. */
-static void
-set_in_scope(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 /* Begin to read and change the rows of a reference, as its service's owner role. */
@@ -138,7 +130,7 @@ begin_as_service(SqlScope *scope, const Reference *reference)
 	svc_sql_begin_theirs(scope, reference->run_as, svc_search_path_of(reference->relation));
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(user, context | SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
-	set_in_scope("lock_timeout", ACTION_LOCK_TIMEOUT);
+	svc_sql_set("lock_timeout", ACTION_LOCK_TIMEOUT);
 	lookup_check_sees_rows(reference);
 }
 
@@ -280,20 +272,41 @@ check_constraints_at_once(void)
 	svc_sql_end(&scope);
 }
 
-/* Find out which deleted keys rows hold; NULL if none does, or the reference is gone. */
+/* Find out which deleted keys rows hold, and which keys at all; NULL if the reference is gone. */
 static Reference *
 find_deleted(Step *step, KeySet **set, ArrayType **deleted)
 {
 	Reference  *reference = reference_lookup(step->name);
 
 	*deleted = NULL;
+	*set = NULL;
 	if (!reference || !reference->declared || reference->mode == REFERENCE_OFF ||
 		reference->on_delete == ON_DELETE_KEEP)
 		return NULL;
 	*set = keys_held(reference, step->keys);
 	if (key_set_count(*set) > 0)
 		*deleted = ask_deleted(reference, *set);
-	return *deleted ? reference : NULL;
+	return reference;
+}
+
+/* Keys that no row holds, and those that were made again, are violations no more. */
+static void
+resolve_others(const Reference *reference, ArrayType *keys, const KeySet *held)
+{
+	KeySet	   *all;
+
+	if (ARR_ELEMTYPE(keys) != reference->key_type || !violation_is_any(NameStr(reference->name)))
+		return;
+	all = key_set_make(reference);
+	key_set_add_array(all, keys);
+	for (int i = 0; i < key_set_count(all); i++)
+	{
+		int			index = key_set_find(held, key_set_key(all, i));
+
+		if (index < 0 || key_set_state(held, index) == KEY_VALID)
+			key_set_mark(all, i, KEY_VALID);
+	}
+	violation_resolve(reference, all, "no row holds it without a parent any more");
 }
 
 /* One transaction: look, and do what on_delete says with a batch of rows. */
@@ -308,6 +321,10 @@ do_step(void *argument)
 	step->changed = false;
 	step->busy = false;
 	if (!reference)
+		return;
+	if (!deleted || effective_action(reference) == ON_DELETE_REPORT)
+		resolve_others(reference, step->keys, set);
+	if (!deleted)
 		return;
 	if (reference->is_foreign)
 		checker_forget(reference, deleted);
@@ -336,7 +353,7 @@ list_deleted(void *argument)
 	char		align;
 
 	step->n_left = 0;
-	if (!find_deleted(step, &set, &deleted))
+	if (!find_deleted(step, &set, &deleted) || !deleted)
 		return;
 	get_typlenbyvalalign(ARR_ELEMTYPE(deleted), &length, &by_value, &align);
 	deconstruct_array(deleted, ARR_ELEMTYPE(deleted), length, by_value, align, &keys, NULL,
@@ -356,7 +373,7 @@ report_failed(void *argument)
 	ArrayType  *deleted;
 	Reference  *reference = find_deleted(step, &set, &deleted);
 
-	if (reference)
+	if (reference && deleted)
 		violation_record(reference, set, SOURCE_WORKER, step->detail);
 }
 
@@ -379,7 +396,7 @@ do_steps(Step *step, ErrorData **error)
 	{
 		if (worker_must_leave())
 			return ACTION_LEFT;
-		*error = worker_transaction(XACT_REPEATABLE_READ, do_step, step);
+		*error = worker_transaction_of_theirs(XACT_REPEATABLE_READ, do_step, step);
 		if (*error && !met_others(*error))
 			return ACTION_FAILED;
 		if (*error && retries++ >= ACTION_RETRIES)
@@ -389,6 +406,14 @@ do_steps(Step *step, ErrorData **error)
 		if (!step->changed)
 			return step->busy ? ACTION_BUSY : ACTION_DONE;
 	}
+}
+
+/* Make violations of keys with which something went wrong. */
+static void
+report(Step *step, const char *why)
+{
+	step->detail = why;
+	(void) worker_transaction_of_theirs(XACT_REPEATABLE_READ, report_failed, step);
 }
 
 /* The same for one key of some; what fails becomes a violation. */
@@ -403,9 +428,8 @@ do_key(const Step *all, ArrayType *key, ErrorData **error)
 	result = do_steps(&step, &failure);
 	if (result != ACTION_FAILED)
 		return result;
-	step.detail = failure->message;
 	*error = failure;
-	(void) worker_transaction(XACT_REPEATABLE_READ, report_failed, &step);
+	report(&step, failure->message);
 	return result;
 }
 
@@ -421,7 +445,7 @@ static ActionResult
 do_each_key(Step *step, ErrorData **error)
 {
 	ActionResult result = ACTION_DONE;
-	ErrorData  *failure = worker_transaction(XACT_REPEATABLE_READ, list_deleted, step);
+	ErrorData  *failure = worker_transaction_of_theirs(XACT_REPEATABLE_READ, list_deleted, step);
 
 	if (failure)
 	{
@@ -449,5 +473,9 @@ action_pass(const char *reference, ArrayType *keys, ErrorData **error)
 	if (result != ACTION_FAILED)
 		return result;
 	*error = failure;
-	return do_each_key(&step, error);
+	if (failure->sqlerrcode != WORKER_OUT_OF_TIME)
+		return do_each_key(&step, error);
+	/* each key could take as long, and others wait */
+	report(&step, failure->message);
+	return ACTION_FAILED;
 }

@@ -13,16 +13,21 @@
 #include "core/svc.h"
 
 #include "access/xact.h"
+#include "core/cancel.h"
 #include "miscadmin.h"
 #include "reference/ask.h"
 #include "reference/breaker.h"
 #include "reference/checker.h"
+#include "reference/far_session.h"
+#include "reference/forward.h"
 #include "reference/key_cache.h"
 #include "reference/lookup.h"
 #include "reference/source.h"
 #include "reference/patience.h"
+#include "storage/lmgr.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "worker/worker.h"
 
 /* A question, as it goes through a transaction */
 typedef struct Question
@@ -48,34 +53,32 @@ is_unavailable(const ErrorData *error)
 		category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES);
 }
 
-/* Was a session of a client's cancelled here, and not at the server that was asked? */
-static bool
-is_cancel(const ErrorData *error)
-{
-	return MyBackendType != B_BG_WORKER && error->funcname &&
-		strcmp(error->funcname, "ProcessInterrupts") == 0;
-}
-
 /* Remember what was heard. */
 static void
 remember(const Question *question)
 {
 	KeyCacheScope scope = key_cache_scope(question->reference, question->source.version);
+	LookupScope acting;
 
+	lookup_begin(&acting, question->reference);
 	for (int i = 0; i < key_set_count(question->set); i++)
 		key_cache_store(&scope, key_set_key(question->set, i), key_set_state(question->set, i),
 						question->moment);
+	lookup_end(&acting);
 }
 
 /* Ask, inside of the transaction. */
 static void
 ask_now(Question *question)
 {
+	/* what is dropped meanwhile is found to be gone, and not in the middle of a lookup */
+	if (OidIsValid(question->reference->contract))
+		LockRelationOid(question->reference->contract, AccessShareLock);
 	question->source = source_of(question->reference->contract);
 	question->refusal = lookup_refusal(question->reference);
 	if (question->refusal)
 		return;
-	if (!breaker_enter(question->source.server))
+	if (!question->entered && !breaker_enter(question->source.server) && worker_called_at() == 0)
 	{
 		question->refusal = "its server did not answer a moment ago";
 		return;
@@ -132,15 +135,27 @@ ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **
 {
 	Question	question = {.reference = reference, .set = set};
 	ErrorData  *failure;
+	int			cancels = svc_cancels();
 	bool		late;
 
 	patience_begin(milliseconds);
 	failure = ask_in_transaction(&question);
+	if (failure && far_session_was_refused(failure))
+	{
+		failure = ask_in_transaction(&question);
+		if (failure)
+			(void) far_session_was_refused(failure);
+	}
 	late = patience_end();
-	if (question.entered)
-		breaker_leave(question.source.server, !failure || (!late && !is_unavailable(failure)));
-	if (failure && is_cancel(failure))
+	if (question.entered &&
+		breaker_leave(question.source.server, !failure || (!late && !is_unavailable(failure))))
+		forward_now();
+	if (failure && svc_cancels() != cancels)
+	{
+		/* a connection that was cut because of it may have failed first */
+		CHECK_FOR_INTERRUPTS();
 		ReThrowError(failure);
+	}
 	if (!failure && !question.refusal)
 		return true;
 	doubt(set);

@@ -17,6 +17,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "core/extension.h"
 #include "core/relation.h"
 #include "core/sql.h"
 #include "executor/spi.h"
@@ -24,6 +25,7 @@
 #include "reference/async.h"
 #include "reference/lookup.h"
 #include "reference/parked.h"
+#include "reference/sweep.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -35,10 +37,11 @@
 /* For so long a lookup may take, in milliseconds: it is asked again if it takes longer */
 #define ASK_LIMIT 10000
 
-/* Entries of one reference and of one kind */
+/* Entries of one reference, from the triggers of one table, and of one kind */
 typedef struct EntryGroup
 {
 	NameData	reference;
+	Oid			relation;
 	JournalKind kind;
 	List	   *entries;		/* JournalEntry */
 } EntryGroup;
@@ -47,6 +50,7 @@ typedef struct EntryGroup
 typedef struct Find
 {
 	const char *name;
+	Oid			relation;		/* whose rows the keys are of, or InvalidOid */
 	MemoryContext cxt;			/* where it is kept */
 	Reference  *reference;
 } Find;
@@ -54,7 +58,7 @@ typedef struct Find
 /* Keys of entries on their way into a set */
 typedef struct Gathering
 {
-	const Reference *reference;
+	Reference  *reference;
 	List	   *entries;
 	int			next;			/* the first of them of which nothing was taken yet */
 	ArrayIterator keys;			/* of the entry before these that are not taken yet; or NULL */
@@ -64,13 +68,36 @@ typedef struct Gathering
 	MemoryContext set_cxt;
 } Gathering;
 
-/* Look a reference up, in a transaction. */
+/* Is a reference declared of a table, or of what that is a part of? */
+static bool
+is_declared_of(const char *name, Oid relation)
+{
+	ListCell   *cell;
+	ListCell   *whole;
+	SqlScope	scope;
+	bool		found = false;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	foreach(whole, svc_ancestry(relation, InvalidOid, NIL))
+		foreach(cell, reference_names_of(lfirst_oid(whole)))
+			found |= strcmp(lfirst(cell), name) == 0;
+	svc_sql_end(&scope);
+	return found;
+}
+
+/*
+ * Look a reference up, in a transaction.  Anybody may make a trigger on a table of
+ * his own that names a reference of others: what that left is not theirs.
+ */
 static void
 find_reference(void *argument)
 {
 	Find	   *find = argument;
-	MemoryContext old = MemoryContextSwitchTo(find->cxt);
+	MemoryContext old;
 
+	if (OidIsValid(find->relation) && !is_declared_of(find->name, find->relation))
+		return;
+	old = MemoryContextSwitchTo(find->cxt);
 	find->reference = reference_lookup(find->name);
 	MemoryContextSwitchTo(old);
 }
@@ -84,6 +111,24 @@ note_error(void *argument)
 	reference_noted_error(note[0], note[1]);
 }
 
+/* Find a reference by its name; *reference NULL: it is gone.  Returns why that failed, which is told. */
+static ErrorData *
+look_up(const char *name, Oid relation, Reference **reference)
+{
+	Find		find = {name, relation, CurrentMemoryContext, NULL};
+	ErrorData  *error = worker_transaction(XACT_READ_COMMITTED, find_reference, &find);
+
+	*reference = find.reference;
+	if (error)
+	{
+		const char *note[2] = {name, error->message};
+
+		(void) worker_transaction(XACT_READ_COMMITTED, note_error, note);
+		worker_complain(ASYNC_JOB, error);
+	}
+	return error;
+}
+
 /*
  * A reference by its name, in the current memory context; NULL: it is gone, or
  * nobody may look its keys up.
@@ -91,18 +136,9 @@ note_error(void *argument)
 Reference *
 async_reference(const char *name)
 {
-	Find		find = {name, CurrentMemoryContext, NULL};
-	ErrorData  *error = worker_transaction(XACT_READ_COMMITTED, find_reference, &find);
+	Reference  *reference;
 
-	if (error)
-	{
-		const char *note[2] = {name, error->message};
-
-		(void) worker_transaction(XACT_READ_COMMITTED, note_error, note);
-		worker_complain(ASYNC_JOB, error);
-		return NULL;
-	}
-	return find.reference;
+	return look_up(name, InvalidOid, &reference) ? NULL : reference;
 }
 
 /* Note that a reference must be swept, in a transaction. */
@@ -117,14 +153,17 @@ static char *
 holding_query(const Reference *reference)
 {
 	const char *relation = svc_quote_relation(reference->part);
-	const char *column = quote_identifier(get_attname(reference->part, reference->column, false));
+	const char *column = psprintf("t.%s",
+								  quote_identifier(get_attname(reference->part, reference->column, false)));
+	const char *collated = lookup_collated(reference, column);
 	Oid			equals = lookup_type_cache(reference->key_type, TYPECACHE_EQ_OPR)->eq_opr;
 
 	if (reference->is_array)
-		return psprintf("SELECT DISTINCT k.key FROM %s AS t CROSS JOIN LATERAL pg_catalog.unnest(t.%s) AS k (key)"
-						" WHERE t.%s OPERATOR(pg_catalog.&&) $1", relation, column, column);
+		return psprintf("SELECT DISTINCT %s FROM %s AS t CROSS JOIN LATERAL pg_catalog.unnest(%s) AS k (key)"
+						" WHERE %s OPERATOR(pg_catalog.&&) $1",
+						lookup_collated(reference, "k.key"), relation, column, collated);
 	return psprintf("SELECT k.key FROM pg_catalog.unnest($1) AS k (key)"
-					" WHERE EXISTS (SELECT FROM %s AS t WHERE t.%s %s k.key)", relation, column,
+					" WHERE EXISTS (SELECT FROM %s AS t WHERE %s %s k.key)", relation, collated,
 					lookup_operator(equals));
 }
 
@@ -175,7 +214,9 @@ drop_unheld(void *argument)
 static void
 park(const AsyncLook *look, KeyState state, int attempts)
 {
-	parked_add(look->reference, look->set, state, attempts);
+	ParkedHistory history = {attempts, look->asked, look->since};
+
+	parked_add(look->reference, look->set, state, &history);
 	for (int i = 0; i < key_set_count(look->set); i++)
 		if (key_set_state(look->set, i) == state)
 			key_set_mark(look->set, i, KEY_PENDING);
@@ -213,6 +254,7 @@ async_look(AsyncLook *look)
 {
 	ErrorData  *error;
 
+	look->asked = GetCurrentTimestamp();
 	(void) ask_contract(look->reference, look->set, ASK_LIMIT, &look->error);
 	error = worker_transaction(XACT_READ_COMMITTED, settle, look);
 	if (error)
@@ -266,10 +308,12 @@ static void
 gather(void *argument)
 {
 	Gathering  *g = argument;
+	LookupScope acting;
 
 	MemoryContextReset(g->set_cxt);
 	MemoryContextSwitchTo(g->set_cxt);
 	g->set = key_set_make(g->reference);
+	lookup_begin(&acting, g->reference);
 	while (key_set_count(g->set) < LOOKUP_KEYS && has_more(g))
 	{
 		if (g->keys)
@@ -277,6 +321,7 @@ gather(void *argument)
 		else
 			next_entry(g);
 	}
+	lookup_end(&acting);
 }
 
 /* Look at keys that were gathered. */
@@ -306,31 +351,42 @@ look_at_group(Gathering *g, JournalKind kind)
 			return false;
 		}
 		MemoryContextSwitchTo(g->cxt);
-		if (!look_at(g, kind) || worker_must_leave())
+		if (!look_at(g, kind))
+			return false;
+		if (worker_must_leave())
 			return !has_more(g);
 	}
 	return true;
 }
 
-/* Check the keys of a group. */
+/* Leave what a group's entries are about to a sweep; false if that could not be noted. */
+static bool
+leave_to_sweep(const EntryGroup *group)
+{
+	ErrorData  *error = worker_transaction(XACT_READ_COMMITTED, need_sweep,
+										   unconstify(NameData *, &group->reference));
+
+	if (error)
+		worker_complain(ASYNC_JOB, error);
+	return error == NULL;
+}
+
+/*
+ * Check the keys of a group.  Those that nobody may look up now are not
+ * forgotten: when somebody may, a sweep finds them.
+ */
 static bool
 consume_group(const EntryGroup *group)
 {
 	Gathering	g = {.entries = group->entries, .cxt = CurrentMemoryContext};
-	ErrorData  *error = NULL;
+	ErrorData  *error = look_up(NameStr(group->reference), group->relation, &g.reference);
 
-	g.reference = async_reference(NameStr(group->reference));
+	if (error)
+		return !sweep_gave_way(error) && !worker_must_leave() && leave_to_sweep(group);
 	if (!g.reference || g.reference->mode == REFERENCE_OFF)
 		return true;
 	g.set_cxt = AllocSetContextCreate(g.cxt, "svc_ownership keys", ALLOCSET_DEFAULT_SIZES);
-	if (!look_at_group(&g, group->kind))
-		return false;
-	if (g.sweep)
-		error = worker_transaction(XACT_READ_COMMITTED, need_sweep,
-								   unconstify(NameData *, &group->reference));
-	if (error)
-		worker_complain(ASYNC_JOB, error);
-	return error == NULL;
+	return look_at_group(&g, group->kind) && (!g.sweep || leave_to_sweep(group));
 }
 
 /* The group that an entry belongs to, made if it is the first one. */
@@ -343,12 +399,13 @@ group_of(List **groups, const JournalEntry *entry)
 	foreach(cell, *groups)
 	{
 		group = lfirst(cell);
-		if (group->kind == entry->kind &&
+		if (group->kind == entry->kind && group->relation == entry->relation &&
 			strcmp(NameStr(group->reference), NameStr(entry->subject)) == 0)
 			return group;
 	}
 	group = palloc0(sizeof(EntryGroup));
 	group->reference = entry->subject;
+	group->relation = entry->relation;
 	group->kind = entry->kind;
 	*groups = lappend(*groups, group);
 	return group;

@@ -20,6 +20,8 @@ typedef struct AsyncLook
 	KeySet	   *set;			/* pending ones are asked for */
 	ViolationSource source;		/* who wants to know */
 	int			attempts;		/* that failed before */
+	TimestampTz since;			/* when its keys were parked; 0: they were not */
+	TimestampTz asked;			/* when this look began */
 	bool		second;			/* a key that is missing was so a moment ago */
 	char	   *error;			/* why keys could not be asked */
 	ProtectedWork also;			/* done in the transaction that records; or NULL */

@@ -13,14 +13,10 @@
  */
 #include "core/svc.h"
 
+#include "core/shared_memory.h"
 #include "miscadmin.h"
 #include "reference/breaker.h"
-#include "storage/ipc.h"
-#include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "utils/timestamp.h"
-
-#define TRANCHE "svc_ownership breakers"
 
 /* Servers that fail at once, in all databases; a further one has no breaker */
 #define BREAKERS 256
@@ -61,45 +57,31 @@ typedef struct BreakerShared
 
 static BreakerShared *shared = NULL;
 static LWLock *lock = NULL;
-static shmem_request_hook_type previous_request_hook = NULL;
-static shmem_startup_hook_type previous_startup_hook = NULL;
 
-/* Ask for shared memory. */
-static void
-request_memory(void)
+/* The shared memory that this takes. */
+static Size
+memory_size(void)
 {
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(sizeof(BreakerShared));
-	RequestNamedLWLockTranche(TRANCHE, 1);
+	return sizeof(BreakerShared);
 }
 
 /* Make the table empty, or find it. */
 static void
-start_memory(void)
+keep_memory(void *memory, LWLockPadded *locks, bool is_new)
 {
-	bool		found;
-
-	if (previous_startup_hook)
-		previous_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = ShmemInitStruct(TRANCHE, sizeof(BreakerShared), &found);
-	if (!found)
+	shared = memory;
+	lock = &locks->lock;
+	if (is_new)
 		memset(shared, 0, sizeof(BreakerShared));
-	lock = &GetNamedLWLockTranche(TRANCHE)->lock;
-	LWLockRelease(AddinShmemInitLock);
 }
+
+static const SharedMemory memory = {SVC_EXTENSION " breakers", 1, memory_size, keep_memory};
 
 /* Ask for shared memory where that can still be had. */
 void
 BreakerInit(void)
 {
-	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
-		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = start_memory;
+	svc_share_memory(&memory);
 }
 
 /* The breaker of a server of this database, or NULL: none of its questions failed. */
@@ -193,21 +175,37 @@ fail(Breaker *breaker)
 	breaker->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), COOLDOWN);
 }
 
-/* What came of a question: was it answered? */
-void
+/* What came of a question: was it answered?  true: for the first time since the breaker had opened. */
+bool
 breaker_leave(Oid server, bool answered)
 {
 	Breaker    *breaker;
+	bool		closes;
 
 	if (!shared || (answered && shared->n == 0))
-		return;
+		return false;
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	breaker = find(server);
+	closes = answered && breaker && breaker->state != BREAKER_CLOSED;
 	if (!answered && !breaker)
 		breaker = add(server);
 	if (breaker && answered)
 		breaker->database = InvalidOid;
 	else if (breaker)
 		fail(breaker);
+	LWLockRelease(lock);
+	return closes;
+}
+
+/* The servers of this database may be others now: ask them. */
+void
+breaker_forget(void)
+{
+	if (!shared)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (int i = 0; i < shared->n; i++)
+		if (shared->breakers[i].database == MyDatabaseId)
+			shared->breakers[i].database = InvalidOid;
 	LWLockRelease(lock);
 }

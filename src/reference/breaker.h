@@ -11,6 +11,9 @@ extern bool breaker_is_open(Oid server);
 
 /* May this process ask it now?  Then it says afterwards what came of it. */
 extern bool breaker_enter(Oid server);
-extern void breaker_leave(Oid server, bool answered);
+extern bool breaker_leave(Oid server, bool answered);	/* true: it had opened, and is closed again */
+
+/* The servers of this database may be others now: ask them */
+extern void breaker_forget(void);
 
 #endif							/* SVC_BREAKER_H */

@@ -50,7 +50,7 @@ pg_noreturn extern void missing_raise(const Reference *reference, Relation rel, 
 pg_noreturn extern void unavailable_raise(const Check *check, Relation rel);
 
 /* Does a row of the relation still hold a key? */
-extern bool missing_is_held(const Reference *reference, Relation rel, Datum key);
+extern bool missing_is_held(const Reference *reference, Datum key);
 
 /*
  * commit.c: the keys of this transaction, which are resolved together when it

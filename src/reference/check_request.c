@@ -17,18 +17,15 @@
  */
 #include "core/svc.h"
 
+#include "core/shared_memory.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "reference/check_request.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "storage/lwlock.h"
 #include "storage/proc.h"
-#include "storage/shmem.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-
-#define TRANCHE "svc_ownership check requests"
 
 #define REQUESTS 256
 #define PAGE_SIZE 4096
@@ -93,9 +90,6 @@ static LWLock *lock = NULL;
 /* The place of this checker, until it is given back */
 static CheckPlace *my_place = NULL;
 
-static shmem_request_hook_type previous_request_hook = NULL;
-static shmem_startup_hook_type previous_startup_hook = NULL;
-
 /* The shared memory that this takes. */
 static Size
 memory_size(void)
@@ -103,31 +97,17 @@ memory_size(void)
 	return add_size(offsetof(CheckShared, pages), mul_size(PAGES, PAGE_SIZE));
 }
 
-/* Ask for shared memory. */
-static void
-request_memory(void)
-{
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(memory_size());
-	RequestNamedLWLockTranche(TRANCHE, 1);
-}
-
 /* Make everything free, or find it. */
 static void
-start_memory(void)
+keep_memory(void *memory, LWLockPadded *locks, bool is_new)
 {
-	bool		found;
-
-	if (previous_startup_hook)
-		previous_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = ShmemInitStruct(TRANCHE, memory_size(), &found);
-	if (!found)
+	shared = memory;
+	lock = &locks->lock;
+	if (is_new)
 		memset(shared, 0, offsetof(CheckShared, pages));
-	lock = &GetNamedLWLockTranche(TRANCHE)->lock;
-	LWLockRelease(AddinShmemInitLock);
 }
+
+static const SharedMemory memory = {SVC_EXTENSION " check requests", 1, memory_size, keep_memory};
 
 /* Make the setting, and ask for shared memory where that can still be had. */
 void
@@ -137,12 +117,7 @@ CheckRequestInit(void)
 							"How many background workers at most look up keys for sessions that wait.",
 							"One for each foreign server of each database, while there is something to look up.",
 							&max_checkers, 4, 0, MAX_CHECKERS, PGC_SIGHUP, 0, NULL, NULL, NULL);
-	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
-		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = start_memory;
+	svc_share_memory(&memory);
 }
 
 /* Can there be checkers at all? */

@@ -14,6 +14,7 @@
 #include "reference/breaker.h"
 #include "reference/check_request.h"
 #include "reference/checker.h"
+#include "reference/forward.h"
 #include "reference/key_cache.h"
 #include "reference/lookup.h"
 #include "reference/source.h"
@@ -55,23 +56,7 @@ CheckerInit(void)
 	BreakerInit();
 	CheckRequestInit();
 	AsyncInit();
-}
-
-/* Now, for what is asked from now on. */
-uint64
-checker_moment(void)
-{
-	return key_cache_moment();
-}
-
-/* Remember what a worker or a sweep heard. */
-void
-checker_remember(const Reference *reference, const KeySet *set, uint64 moment)
-{
-	KeyCacheScope scope = key_cache_scope(reference, source_of(reference->contract).version);
-
-	for (int i = 0; i < key_set_count(set); i++)
-		key_cache_store(&scope, key_set_key(set, i), key_set_state(set, i), moment);
+	ForwardInit();
 }
 
 /* Remember nothing of keys that are gone. */
@@ -85,12 +70,15 @@ checker_forget(const Reference *reference, ArrayType *keys)
 	int16		length;
 	bool		by_value;
 	char		align;
+	LookupScope acting;
 
 	get_typlenbyvalalign(ARR_ELEMTYPE(keys), &length, &by_value, &align);
 	deconstruct_array(keys, ARR_ELEMTYPE(keys), length, by_value, align, &elements, &nulls, &n);
+	lookup_begin(&acting, reference);
 	for (int i = 0; i < n; i++)
 		if (!nulls[i])
 			key_cache_forget(&scope, elements[i]);
+	lookup_end(&acting);
 }
 
 /* Is a key that was missing a moment ago good enough, or is it asked for again before it rejects a row? */
@@ -105,8 +93,10 @@ static int
 ask_cache(const Asking *asking)
 {
 	KeyCacheScope scope = key_cache_scope(asking->reference, asking->source.version);
+	LookupScope acting;
 	int			pending = 0;
 
+	lookup_begin(&acting, asking->reference);
 	for (int i = 0; i < key_set_count(asking->set); i++)
 	{
 		KeyState	state;
@@ -119,6 +109,7 @@ ask_cache(const Asking *asking)
 		else
 			pending++;
 	}
+	lookup_end(&acting);
 	return pending;
 }
 

@@ -16,15 +16,6 @@ extern void CheckerInit(void);
  */
 extern void checker_ask(const Reference *reference, KeySet *set);
 
-/* Now, to be kept by whoever is about to ask for what checker_remember() shall remember */
-extern uint64 checker_moment(void);
-
-/*
- * What a worker or a sweep heard is remembered for cache_ttl, unless it was
- * forgotten after the moment when they began to ask.
- */
-extern void checker_remember(const Reference *reference, const KeySet *set, uint64 moment);
-
 /* Keys that are gone: nothing that was asked before says otherwise from now on */
 extern void checker_forget(const Reference *reference, ArrayType *keys);
 

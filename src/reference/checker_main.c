@@ -18,11 +18,14 @@
 #include "postmaster/interrupt.h"
 #include "reference/ask.h"
 #include "reference/check_request.h"
+#include "reference/far_session.h"
 #include "reference/key_cache.h"
+#include "reference/lookup.h"
 #include "reference/source.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "worker/launcher.h"
 #include "worker/worker.h"
 
@@ -63,6 +66,29 @@ keys_of_all(const Reference *reference, List *questions)
 	foreach(cell, questions)
 		key_set_add_array(set, ((CheckTaken *) lfirst(cell))->keys);
 	return set;
+}
+
+/*
+ * Begin a transaction in which keys are compared, as the role that looks them
+ * up: functions of types may be anybody's, look into catalogs, and want a snapshot.
+ */
+static void
+begin_comparing(LookupScope *acting, const Reference *reference, MemoryContext cxt)
+{
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	MemoryContextSwitchTo(cxt);
+	lookup_begin(acting, reference);
+}
+
+/* End it. */
+static void
+end_comparing(LookupScope *acting, MemoryContext cxt)
+{
+	lookup_end(acting);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(cxt);
 }
 
 /* Mark the keys that were found a moment ago; returns whether any is left to ask. */
@@ -117,23 +143,19 @@ answer_same(List *questions)
 	KeySet	   *set;
 	bool		pending;
 	char	   *error = NULL;
+	LookupScope acting;
 	ListCell   *cell;
 
-	StartTransactionCommand();
-	MemoryContextSwitchTo(cxt);
+	begin_comparing(&acting, reference, cxt);
 	set = keys_of_all(reference, questions);
 	pending = ask_cache(reference, set);
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(cxt);
+	end_comparing(&acting, cxt);
 	if (pending && !ask_contract(reference, set, patience(questions), &error))
 		ereport(DEBUG1, (errmsg("keys of %s are unknown: %s", reference->contract_name, error)));
-	/* functions of types may look into catalogs */
-	StartTransactionCommand();
-	MemoryContextSwitchTo(cxt);
+	begin_comparing(&acting, reference, cxt);
 	foreach(cell, questions)
 		answer(lfirst(cell), set);
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(cxt);
+	end_comparing(&acting, cxt);
 }
 
 /* Answer questions, those that are the same together. */
@@ -207,6 +229,7 @@ set_up(void)
 {
 	svc_session_set("application_name", SVC_EXTENSION " checker");
 	svc_session_set("transaction_timeout", "0");
+	far_session_wish();
 	StartTransactionCommand();
 	svc_session_own_settings();
 	CommitTransactionCommand();

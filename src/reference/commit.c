@@ -22,6 +22,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_trigger.h"
+#include "core/trigger.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "reference/check.h"
@@ -353,19 +354,12 @@ is_unchanged(const TriggerData *data, AttrNumber column)
 static TriggerData *
 check_protocol(FunctionCallInfo fcinfo)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
+	TriggerData *data = svc_trigger_data(fcinfo, "svc.check_reference_row()");
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("svc.check_reference_row() can only be called as a trigger")));
 	if (!TRIGGER_FIRED_AFTER(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
 		TRIGGER_FIRED_BY_DELETE(data->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" of \"%s\" cannot call svc.check_reference_row()",
-						data->tg_trigger->tgname, RelationGetRelationName(data->tg_relation)),
-				 errhint("svc.create_reference makes the triggers that a reference needs.")));
+		svc_refuse_trigger(data, "svc.check_reference_row()",
+						   "svc.create_reference makes the triggers that a reference needs.");
 	return data;
 }
 

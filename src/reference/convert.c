@@ -25,6 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -248,7 +249,7 @@ convert(Declaration *d, const ForeignKey *key)
 			   quote_identifier(key->name));
 	d->rel = relation_open(d->row.relation, NoLock);
 	if (!d->row.name)
-		d->row.name = name_of(key, d);
+		d->row.name = MemoryContextStrdup(scope.cxt, name_of(key, d));
 	declare_make(d);
 	svc_sql_end(&scope);
 	tell(key, d);

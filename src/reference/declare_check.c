@@ -16,6 +16,7 @@
 #include "core/extension.h"
 #include "core/relation.h"
 #include "core/sql.h"
+#include "reference/check_request.h"
 #include "reference/declare.h"
 #include "reference/reference_row.h"
 #include "reference/resolve.h"
@@ -376,24 +377,29 @@ declare_check_validator(Declaration *d)
 	d->row.validator = format_procedure_qualified(function);
 }
 
-/* Say what a mode needs that is not there. */
+/*
+ * Say what a mode needs that is not there: checkers while somebody waits,
+ * workers for everything later.
+ */
 void
 declare_check_mode(const Declaration *d)
 {
-	if (!d->is_foreign || worker_available())
+	if (!d->is_foreign)
 		return;
-	if (d->row.mode == REFERENCE_STATEMENT || d->row.mode == REFERENCE_COMMIT)
+	if ((d->row.mode == REFERENCE_STATEMENT || d->row.mode == REFERENCE_COMMIT) &&
+		!check_request_possible())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("mode %s needs a worker for %s, which is elsewhere",
+				 errmsg("mode %s needs a checker for %s, which is elsewhere",
 						reference_mode_name(d->row.mode), svc_quote_relation(d->contract)),
-				 errhint("Add %s to shared_preload_libraries and restart, or use mode async.",
-						 SVC_EXTENSION)));
-	if (d->row.mode != REFERENCE_OFF)
+				 errhint("Add %s to shared_preload_libraries and restart, with %s.max_checkers above 0; or use mode async.",
+						 SVC_EXTENSION, SVC_EXTENSION)));
+	if (d->row.mode != REFERENCE_OFF && !worker_available())
 		ereport(NOTICE,
-				(errmsg("keys of reference \"%s\" are checked by svc.run_pending()", d->row.name),
-				 errdetail("%s is elsewhere, and there is no worker to ask it: %s is not in shared_preload_libraries.",
-						   svc_quote_relation(d->contract), SVC_EXTENSION)));
+				(errmsg("keys of reference \"%s\" that are not checked at once are checked by svc.run_pending()",
+						d->row.name),
+				 errdetail("%s is elsewhere, and there is no worker to ask it: %s is not in shared_preload_libraries, or %s.max_workers is 0.",
+						   svc_quote_relation(d->contract), SVC_EXTENSION, SVC_EXTENSION)));
 }
 
 /*

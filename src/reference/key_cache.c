@@ -22,18 +22,16 @@
 
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
+#include "core/shared_memory.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "reference/key_cache.h"
-#include "storage/ipc.h"
 #include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "utils/guc.h"
 #include "utils/typcache.h"
 
 #define PARTITIONS 128
 #define BUCKET_ENTRIES 8
-#define TRANCHE "svc_ownership key cache"
 
 /* For how long a key that is missing is known to be: a parent may come at any time */
 #define MISSING_TTL 1000
@@ -66,8 +64,6 @@ static int	cache_entries = 65536;
 
 static CacheShared *cache = NULL;
 static LWLockPadded *locks = NULL;
-static shmem_request_hook_type previous_request_hook = NULL;
-static shmem_startup_hook_type previous_startup_hook = NULL;
 
 /* How many buckets the setting asks for. */
 static uint32
@@ -83,16 +79,6 @@ cache_size(void)
 	return add_size(offsetof(CacheShared, buckets), mul_size(bucket_count(), sizeof(CacheBucket)));
 }
 
-/* Ask for shared memory. */
-static void
-request_memory(void)
-{
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(cache_size());
-	RequestNamedLWLockTranche(TRANCHE, PARTITIONS);
-}
-
 /* Secrets that begin the hashes. */
 static void
 make_secrets(CacheShared *shared)
@@ -103,24 +89,19 @@ make_secrets(CacheShared *shared)
 
 /* Make the table empty, or find it. */
 static void
-start_memory(void)
+keep_memory(void *memory, LWLockPadded *memory_locks, bool is_new)
 {
-	bool		found;
-
-	if (previous_startup_hook)
-		previous_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	cache = ShmemInitStruct(TRANCHE, cache_size(), &found);
-	if (!found)
-	{
-		memset(cache, 0, cache_size());
-		make_secrets(cache);
-		pg_atomic_init_u64(&cache->moment, 1);
-		cache->n_buckets = bucket_count();
-	}
-	locks = GetNamedLWLockTranche(TRANCHE);
-	LWLockRelease(AddinShmemInitLock);
+	cache = memory;
+	locks = memory_locks;
+	if (!is_new)
+		return;
+	memset(cache, 0, cache_size());
+	make_secrets(cache);
+	pg_atomic_init_u64(&cache->moment, 1);
+	cache->n_buckets = bucket_count();
 }
+
+static const SharedMemory memory = {SVC_EXTENSION " key cache", PARTITIONS, cache_size, keep_memory};
 
 /*
  * Make the setting, and ask for shared memory where that can still be had.  A
@@ -136,17 +117,13 @@ KeyCacheInit(void)
 							&cache_entries, 65536, 0, 100000000,
 							process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
 							0, NULL, NULL, NULL);
-	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
-		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = start_memory;
+	svc_share_memory(&memory);
 }
 
 /*
  * What all keys of a question have in common.  Cross-type: a type's hash is only
- * that of its own equality, so the type is part of the question.
+ * that of its own equality, so the type is part of the question.  A validator's
+ * answers are not remembered: nobody knows what they depend on.
  */
 KeyCacheScope
 key_cache_scope(const Reference *reference, uint64 version)
@@ -166,7 +143,7 @@ key_cache_scope(const Reference *reference, uint64 version)
 		NameData	key;
 	}			question;
 
-	if (!cache || cache->n_buckets == 0 || reference->cache_ttl <= 0)
+	if (!cache || cache->n_buckets == 0 || reference->cache_ttl <= 0 || OidIsValid(reference->validator))
 		return scope;
 	type = lookup_type_cache(reference->key_type, TYPECACHE_HASH_EXTENDED_PROC_FINFO);
 	if (!OidIsValid(type->hash_extended_proc_finfo.fn_oid))

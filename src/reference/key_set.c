@@ -426,19 +426,44 @@ key_set_count_key(const KeySet *set, Datum key, KeyTally *tally)
 	count_hash(tally, hash_key(set, key));
 }
 
+/* The function that hashes keys of a type here and elsewhere alike: the server's own. */
+Oid
+key_set_far_hash(Oid key_type)
+{
+	Oid			function = lookup_type_cache(key_type, TYPECACHE_HASH_EXTENDED_PROC)->hash_extended_proc;
+
+	return key_type < FirstNormalObjectId && function < FirstNormalObjectId ? function : InvalidOid;
+}
+
+/* Add a key to a tally as bit_xor() of hashes adds it at another server. */
+static void
+count_far(const KeySet *set, FmgrInfo *hash, Datum key, KeyTally *tally)
+{
+	tally->count++;
+	tally->sum ^= DatumGetUInt64(FunctionCall2Coll(hash, set->collation, key, Int64GetDatum(0)));
+}
+
 /*
  * A tally of the keys in a state, from a number on up to another; false where
  * there are so few that they were not hashed.
  */
 bool
-key_set_tally(const KeySet *set, KeyState state, int from, int to, KeyTally *tally)
+key_set_tally(const KeySet *set, KeyState state, int from, int to, bool far, KeyTally *tally)
 {
+	FmgrInfo   *hash = far ? &lookup_type_cache(set->key_type, TYPECACHE_HASH_EXTENDED_PROC_FINFO)->hash_extended_proc_finfo : NULL;
+
 	if (set->mask == 0)
 		return false;
 	*tally = (KeyTally) {0, 0};
 	for (int i = from; i < to; i++)
-		if (set->items[i].state == state)
+	{
+		if (set->items[i].state != state)
+			continue;
+		if (far)
+			count_far(set, hash, set->items[i].key, tally);
+		else
 			count_hash(tally, set->items[i].hash);
+	}
 	return true;
 }
 

@@ -44,8 +44,15 @@ typedef struct KeyTally
 	uint64		sum;
 } KeyTally;
 
-extern bool key_set_tally(const KeySet *set, KeyState state, int from, int to, KeyTally *tally);
+extern bool key_set_tally(const KeySet *set, KeyState state, int from, int to, bool far,
+						  KeyTally *tally);
 extern void key_set_count_key(const KeySet *set, Datum key, KeyTally *tally);
+
+/*
+ * The function by which keys of a type are hashed for the tally of a server
+ * elsewhere (far, above): one that it has, too.  InvalidOid: there is none.
+ */
+extern Oid	key_set_far_hash(Oid key_type);
 
 /* A key as text, by its type's output function */
 extern char *key_set_text(const KeySet *set, int index);

@@ -104,8 +104,7 @@ make_partition(int day)
 {
 	char	   *name = partition_name(day);
 
-	(void) set_config_option("default_tablespace", "", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	svc_sql_set("default_tablespace", "");
 	svc_sql_do("CREATE TABLE " SVC_SCHEMA ".%s (LIKE " SVC_SCHEMA ".reference_log) USING heap", name);
 	make_member(svc_catalog_relation(name));
 	svc_sql_do("COMMENT ON TABLE " SVC_SCHEMA ".%s IS"
@@ -189,8 +188,7 @@ drop_partition(void *argument)
 	expiry->dropped = name != NULL;
 	if (name)
 	{
-		(void) set_config_option("lock_timeout", DROP_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+		svc_sql_set("lock_timeout", DROP_LOCK_TIMEOUT);
 		svc_sql_do("LOCK TABLE " SVC_SCHEMA ".reference_log IN ACCESS EXCLUSIVE MODE");
 		deleteDependencyRecordsForClass(RelationRelationId, svc_catalog_relation(name),
 										ExtensionRelationId, DEPENDENCY_EXTENSION);

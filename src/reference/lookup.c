@@ -19,9 +19,11 @@
 
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
+#include "core/inval.h"
 #include "core/relation.h"
 #include "core/sql.h"
 #include "executor/spi.h"
@@ -44,6 +46,14 @@
 /* more plans than this in one session: it starts afresh */
 #define MAX_PLANS 500
 
+/* What a query asks */
+typedef enum LookupShape
+{
+	LOOKUP_ONE,					/* is this key there? */
+	LOOKUP_MANY,				/* which of these are? */
+	LOOKUP_TALLY				/* how many of these are, and what do they come to? */
+} LookupShape;
+
 /* What a plan depends on */
 typedef struct PlanKey
 {
@@ -51,7 +61,7 @@ typedef struct PlanKey
 	Oid			equality;
 	Oid			key_type;
 	Oid			run_as;
-	bool		single;
+	LookupShape shape;
 	NameData	key;
 } PlanKey;
 
@@ -77,6 +87,7 @@ typedef struct Answers
 	KeySet	   *set;
 	KeyState	state;			/* what is known of them by this */
 	int			single;			/* the number of the only key that was asked, or -1 */
+	Oid			type;			/* that answers must have; InvalidOid: nobody reads them */
 	KeyTally	tally;			/* of the keys, where that may be enough */
 } Answers;
 
@@ -90,7 +101,7 @@ static List *retired_plans = NIL;
 
 /* A relation changed.  Only sets flags, as a callback must. */
 static void
-relation_changed(Datum arg, Oid relation)
+relation_changed(Oid relation)
 {
 	HASH_SEQ_STATUS status;
 	PlanEntry  *entry;
@@ -108,7 +119,7 @@ relation_changed(Datum arg, Oid relation)
 static void
 object_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
-	relation_changed(arg, InvalidOid);
+	relation_changed(InvalidOid);
 }
 
 /* Free the plans that nothing can be running any more. */
@@ -136,7 +147,7 @@ free_retired_plans(XactEvent event, void *arg)
 void
 LookupInit(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	svc_on_relation_change(relation_changed);
 	CacheRegisterSyscacheCallback(PROCOID, object_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, object_changed, (Datum) 0);
 	RegisterXactCallback(free_retired_plans, NULL);
@@ -168,22 +179,14 @@ check_not_within(const Reference *reference)
 					 errhint("A contract or validator must not write to the tables that refer to it.")));
 }
 
-/* Change a setting for the rest of a lookup. */
-static void
-set_for_lookup(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_INTERNAL, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-}
-
 /* Settings of the caller's that code of others must not meet; returns what ends them. */
 static int
 begin_safe_settings(void)
 {
 	int			level = NewGUCNestLevel();
 
-	set_for_lookup("search_path", "pg_catalog, pg_temp");
-	set_for_lookup("row_security", "on");
+	svc_sql_set("search_path", "pg_catalog, pg_temp");
+	svc_sql_set("row_security", "on");
 	return level;
 }
 
@@ -258,20 +261,64 @@ lookup_operator(Oid operator)
 	return clause;
 }
 
+/* A collation as a query names it. */
+static char *
+collation_name(Oid collation)
+{
+	HeapTuple	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+	Form_pg_collation form;
+	char	   *name;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for collation %u", collation);
+	form = (Form_pg_collation) GETSTRUCT(tuple);
+	name = quote_qualified_identifier(get_namespace_name(form->collnamespace),
+									  NameStr(form->collname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
+/*
+ * An expression of the type of the reference's column, as it has to be compared:
+ * as the contract compares keys.  Where both tell values apart by their bytes
+ * nothing is said, since an index of the column would not do for another
+ * collation.
+ */
+char *
+lookup_collated(const Reference *reference, const char *expression)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(reference->part, reference->column, &type, &typmod, &collation);
+	if (!OidIsValid(collation) || !OidIsValid(reference->collation) ||
+		collation == reference->collation ||
+		(get_collation_isdeterministic(collation) &&
+		 get_collation_isdeterministic(reference->collation)))
+		return pstrdup(expression);
+	return psprintf("%s COLLATE %s", expression, collation_name(reference->collation));
+}
+
 /* The query that asks a contract for one key, or for an array of keys. */
 static char *
-contract_query(const Reference *reference, bool single)
+contract_query(const Reference *reference, LookupShape shape)
 {
 	const char *key = psprintf("c.%s", quote_identifier(NameStr(reference->key)));
 	const char *equals = lookup_operator(reference->equality);
+	char	   *typed;
 
-	if (single)
+	if (shape == LOOKUP_ONE)
 		return psprintf("SELECT 1 FROM %s AS c WHERE %s %s $1", reference->contract_name, key,
 						equals);
 	/* answers are compared with what was asked for, so they have its type */
-	return psprintf("SELECT %s::%s FROM %s AS c WHERE %s %s ANY ($1)", key,
-					format_type_be_qualified(reference->key_type), reference->contract_name, key,
-					equals);
+	typed = psprintf("%s::%s", key, format_type_be_qualified(reference->key_type));
+	if (shape == LOOKUP_TALLY)
+		typed = psprintf("pg_catalog.count(*), pg_catalog.bit_xor(pg_catalog.%s(%s, 0))",
+						 quote_identifier(get_func_name(key_set_far_hash(reference->key_type))),
+						 typed);
+	return psprintf("SELECT %s FROM %s AS c WHERE %s %s ANY ($1)", typed,
+					reference->contract_name, key, equals);
 }
 
 /* The query that asks a validator for missing keys. */
@@ -285,14 +332,14 @@ validator_query(Oid validator)
 
 /* What a plan depends on. */
 static PlanKey
-plan_key(const Reference *reference, bool single)
+plan_key(const Reference *reference, LookupShape shape)
 {
 	PlanKey		key;
 
 	memset(&key, 0, sizeof(key));
 	key.key_type = reference->key_type;
 	key.run_as = reference->run_as;
-	key.single = single;
+	key.shape = shape;
 	if (OidIsValid(reference->validator))
 		key.asked = reference->validator;
 	else
@@ -344,11 +391,12 @@ retire_all(void)
 
 /* Plan a lookup, as the role that will do it, and keep the plan. */
 static LookupPlan *
-make_plan(const Reference *reference, bool single)
+make_plan(const Reference *reference, LookupShape shape)
 {
-	Oid			type = single ? reference->key_type : get_array_type(reference->key_type);
+	Oid			type = shape == LOOKUP_ONE ? reference->key_type
+		: get_array_type(reference->key_type);
 	char	   *query = OidIsValid(reference->validator) ? validator_query(reference->validator)
-		: contract_query(reference, single);
+		: contract_query(reference, shape);
 	int			settings = begin_safe_settings();
 	SPIPlanPtr	prepared = SPI_prepare_cursor(query, 1, &type, CURSOR_OPT_GENERIC_PLAN);
 	CachedPlanSource *source;
@@ -373,9 +421,9 @@ make_plan(const Reference *reference, bool single)
 
 /* The plan of a lookup, made the first time. */
 static LookupPlan *
-get_plan(const Reference *reference, bool single)
+get_plan(const Reference *reference, LookupShape shape)
 {
-	PlanKey		key = plan_key(reference, single);
+	PlanKey		key = plan_key(reference, shape);
 	PlanEntry  *entry;
 	LookupPlan *plan;
 	uint64		seen;
@@ -388,7 +436,7 @@ get_plan(const Reference *reference, bool single)
 		return entry->plan;
 
 	seen = invalidations;
-	plan = make_plan(reference, single);
+	plan = make_plan(reference, shape);
 	if (hash_get_num_entries(plans) >= MAX_PLANS)
 		retire_all();
 	entry = hash_search(plans, &key, HASH_ENTER, &found);
@@ -422,6 +470,18 @@ receive_to_count(TupleTableSlot *slot, DestReceiver *receiver)
 	return true;
 }
 
+/* The keys that were found were counted where they are. */
+static bool
+receive_tally(TupleTableSlot *slot, DestReceiver *receiver)
+{
+	Answers    *answers = (Answers *) receiver;
+	bool		isnull;
+
+	answers->tally.count = DatumGetInt64(slot_getattr(slot, 1, &isnull));
+	answers->tally.sum = DatumGetInt64(slot_getattr(slot, 2, &isnull));
+	return true;
+}
+
 /* A key was found: look which it is.  What nobody asked for is not there. */
 static bool
 receive_to_match(TupleTableSlot *slot, DestReceiver *receiver)
@@ -436,10 +496,22 @@ receive_to_match(TupleTableSlot *slot, DestReceiver *receiver)
 	return true;
 }
 
-/* What a receiver of rows must have, though nothing is to be done. */
+/*
+ * Refuse answers that are no keys.  A validator is called by its name: another
+ * function may have that by now, or fit the keys better than the declared one.
+ */
 static void
 startup_answers(DestReceiver *receiver, int operation, TupleDesc desc)
 {
+	Answers    *answers = (Answers *) receiver;
+	Oid			type = TupleDescAttr(desc, 0)->atttypid;
+
+	if (OidIsValid(answers->type) && getBaseType(type) != answers->type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("a validator of keys of type %s returns %s", format_type_be(answers->type),
+						format_type_be(type)),
+				 errhint("svc.alter_reference(..., validator => ...) declares another one.")));
 }
 
 static void
@@ -475,12 +547,13 @@ run_plan(const LookupPlan *plan, Datum parameter, Oid type, Answers *answers)
 /* A receiver of answers. */
 static Answers
 answers_for(KeySet *set, bool (*receive) (TupleTableSlot *slot, DestReceiver *receiver),
-			KeyState state)
+			KeyState state, Oid type)
 {
 	return (Answers) {
 		.pub = {receive, startup_answers, end_answers, end_answers, DestNone},
 		.set = set,
-		.state = state
+		.state = state,
+		.type = type
 	};
 }
 
@@ -497,40 +570,55 @@ mark_rest(KeySet *set, int from, int to, KeyState state)
 static void
 ask_single(const Reference *reference, KeySet *set, int index)
 {
-	Answers		answers = answers_for(set, receive_single, KEY_VALID);
+	Answers		answers = answers_for(set, receive_single, KEY_VALID, InvalidOid);
 
 	answers.single = index;
-	run_plan(get_plan(reference, true), key_set_key(set, index), reference->key_type, &answers);
+	run_plan(get_plan(reference, LOOKUP_ONE), key_set_key(set, index), reference->key_type, &answers);
 	mark_rest(set, index, index + 1, KEY_MISSING);
 }
 
 /*
+ * Are all pending keys of a part of a set there?  To see that, answers are only
+ * counted: to find each in the set again takes as long as to look it up.  Where
+ * they come from elsewhere they are counted there, and one row comes back.
+ */
+static bool
+all_are_there(const Reference *reference, const KeySet *set, int first, int end, Datum keys)
+{
+	bool		far = reference->is_foreign && OidIsValid(key_set_far_hash(reference->key_type));
+	LookupPlan *plan;
+	Answers		answers;
+	KeyTally	asked;
+
+	if (!key_set_tally(set, KEY_PENDING, first, end, far, &asked))
+		return false;
+	plan = get_plan(reference, far ? LOOKUP_TALLY : LOOKUP_MANY);
+	answers = answers_for(unconstify(KeySet *, set), far ? receive_tally : receive_to_count,
+						  KEY_VALID, far ? InvalidOid : reference->key_type);
+	run_plan(plan, keys, get_array_type(reference->key_type), &answers);
+	return answers.tally.count == asked.count && answers.tally.sum == asked.sum;
+}
+
+/*
  * Look up the pending keys from a number on, at most LOOKUP_KEYS; returns how
- * far it came.  Mostly all are there, and to see that they are only counted:
- * to find each in the set again takes as long as to look it up.
+ * far it came.  Mostly all are there.
  */
 static int
 ask_many(const Reference *reference, KeySet *set, int first)
 {
 	Oid			type = get_array_type(reference->key_type);
 	bool		validates = OidIsValid(reference->validator);
-	LookupPlan *plan = get_plan(reference, false);
 	int			end = first;
 	ArrayType  *keys = key_set_array(set, KEY_PENDING, &end, LOOKUP_KEYS);
 	Answers		answers;
-	KeyTally	asked;
 
-	if (!validates && key_set_tally(set, KEY_PENDING, first, end, &asked))
+	if (!validates && all_are_there(reference, set, first, end, PointerGetDatum(keys)))
+		mark_rest(set, first, end, KEY_VALID);
+	else
 	{
-		answers = answers_for(set, receive_to_count, KEY_VALID);
-		run_plan(plan, PointerGetDatum(keys), type, &answers);
-		if (answers.tally.count == asked.count && answers.tally.sum == asked.sum)
-			mark_rest(set, first, end, KEY_VALID);
-	}
-	if (key_set_first(set, KEY_PENDING, first) < end && key_set_first(set, KEY_PENDING, first) >= 0)
-	{
-		answers = answers_for(set, receive_to_match, validates ? KEY_MISSING : KEY_VALID);
-		run_plan(plan, PointerGetDatum(keys), type, &answers);
+		answers = answers_for(set, receive_to_match, validates ? KEY_MISSING : KEY_VALID,
+							  reference->key_type);
+		run_plan(get_plan(reference, LOOKUP_MANY), PointerGetDatum(keys), type, &answers);
 		mark_rest(set, first, end, validates ? KEY_VALID : KEY_MISSING);
 	}
 	pfree(keys);
@@ -630,10 +718,10 @@ may_call(const Reference *reference)
 const char *
 lookup_refusal(const Reference *reference)
 {
-	if (OidIsValid(reference->validator))
+	if (reference->validator_name)
 	{
-		if (get_func_name(reference->validator) == NULL)
-			return "Its validator does not exist.";
+		if (!OidIsValid(reference->validator) || !get_func_name(reference->validator))
+			return psprintf("Validator %s does not exist.", reference->validator_name);
 		if (!may_call(reference))
 			return psprintf("Role \"%s\" may not call its validator.",
 							GetUserNameFromId(reference->run_as, true));

@@ -34,16 +34,18 @@ may_see(Relation rel, AttrNumber column)
 }
 
 /*
- * Does a row of the relation still hold a key?  A foreign key does not ask for
- * the keys of rows that are gone, either.  Where the role that looks up does
- * not see all rows, they are taken to be there.
+ * Does a row of the whole table still hold a key?  A foreign key does not ask for
+ * the keys of rows that are gone, either.  A row that left its partition is in
+ * another one.  Where the role that looks up does not see all rows, they are
+ * taken to be there.
  */
 bool
-missing_is_held(const Reference *reference, Relation rel, Datum key)
+missing_is_held(const Reference *reference, Datum key)
 {
-	Oid			relid = RelationGetRelid(rel);
+	Oid			relid = reference->relation;
 	TypeCacheEntry *type = lookup_type_cache(reference->key_type, TYPECACHE_EQ_OPR);
-	const char *column = quote_identifier(get_attname(relid, reference->column, false));
+	char	   *name = get_attname(reference->part, reference->column, false);
+	const char *column = lookup_collated(reference, psprintf("t.%s", quote_identifier(name)));
 	const char *equals = lookup_operator(type->eq_opr);
 	LookupScope scope;
 	SqlScope	sql;
@@ -55,8 +57,8 @@ missing_is_held(const Reference *reference, Relation rel, Datum key)
 	{
 		svc_sql_begin_restricted(&sql, GetUserId());
 		held = svc_sql(psprintf(reference->is_array ?
-								"SELECT 1 FROM %s AS t WHERE $1 %s ANY (t.%s) LIMIT 1" :
-								"SELECT 1 FROM %s AS t WHERE $1 %s t.%s LIMIT 1",
+								"SELECT 1 FROM %s AS t WHERE $1 %s ANY (%s) LIMIT 1" :
+								"SELECT 1 FROM %s AS t WHERE $1 %s %s LIMIT 1",
 								svc_quote_relation(relid), equals, column),
 					   sql_datum(key, reference->key_type)) > 0;
 		svc_sql_end(&sql);

@@ -2,8 +2,8 @@
  * parked.c: keys that are asked for again later.
  *
  * Rows of svc.reference_parked, which only workers write: keys that could not be
- * asked, again after a while that doubles each time, and keys that are missing, for
- * their second look.  What is due of one reference is asked for in one lookup; what
+ * asked, again after a while that doubles each time, or as soon as there is reason to
+ * hope (forward.c), and keys that are missing, for their second look.  What is due of one reference is asked for in one lookup; what
  * comes of it is written, and the rows go, in one transaction.
  *
  * Keys are kept as text: whoever looks after a reference can read what waits.
@@ -17,6 +17,7 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "reference/async.h"
+#include "reference/forward.h"
 #include "reference/lookup.h"
 #include "reference/parked.h"
 #include "utils/builtins.h"
@@ -43,6 +44,9 @@ typedef struct Due
 	MemoryContext cxt;
 	NameData	reference;
 	int			attempts;
+	TimestampTz looked;			/* when what was due was looked for */
+	TimestampTz moment;			/* what could not be asked before is due whenever it would be */
+	TimestampTz since;			/* for how long the first of them waits */
 	ArrayType  *rows;			/* their places */
 	ArrayType  *times;			/* and when they were due: a row that came there later is another one */
 	List	   *keys;			/* text[] each */
@@ -56,6 +60,16 @@ typedef struct Filling
 	const Due  *due;
 	KeySet	   *set;
 } Filling;
+
+/* The last moment before which nothing waits that could not be asked */
+static TimestampTz forwarded = 0;
+
+/* A moment as a parameter. */
+static SqlArg
+sql_moment(TimestampTz moment)
+{
+	return sql_datum(TimestampTzGetDatum(moment), TIMESTAMPTZOID);
+}
 
 /* After how many milliseconds keys are asked for again. */
 static long
@@ -108,8 +122,11 @@ overflows(const char *reference)
 
 /* Park the keys of a set that are in a state. */
 void
-parked_add(const Reference *reference, const KeySet *set, KeyState state, int attempts)
+parked_add(const Reference *reference, const KeySet *set, KeyState state,
+		   const ParkedHistory *history)
 {
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz next_try = TimestampTzPlusMilliseconds(now, delay(history->attempts));
 	const char *name = NameStr(reference->name);
 	ArrayType  *keys = texts(reference, set, state);
 	SqlScope	scope;
@@ -118,16 +135,33 @@ parked_add(const Reference *reference, const KeySet *set, KeyState state, int at
 	if (!keys)
 		return;
 	svc_sql_begin(&scope, svc_extension_owner());
-	svc_sql("INSERT INTO svc.reference_parked (reference, keys, since, attempts, next_try)"
-			" VALUES ($1, $2, pg_catalog.now(), $3, $4)",
-			sql_name(name), sql_array(keys, TEXTARRAYOID), sql_datum(Int32GetDatum(attempts), INT4OID),
-			sql_datum(TimestampTzGetDatum(TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-																	  delay(attempts))),
-					  TIMESTAMPTZOID));
+	svc_sql("INSERT INTO svc.reference_parked (reference, keys, since, attempts, next_try, asked)"
+			" VALUES ($1, $2, $3, $4, $5, $6)",
+			sql_name(name), sql_array(keys, TEXTARRAYOID), sql_moment(history->since ? history->since : now),
+			sql_datum(Int32GetDatum(history->attempts), INT4OID), sql_moment(next_try),
+			sql_moment(history->asked));
 	too_many = overflows(name);
 	svc_sql_end(&scope);
 	if (too_many)
 		reference_need_sweep(name);
+}
+
+/* Does a reference come forward?  Then it is its turn. */
+static bool
+find_forward(Due *due)
+{
+	if (due->moment <= forwarded)
+		return false;
+	if (svc_sql("SELECT p.reference, p.attempts FROM svc.reference_parked p"
+				" WHERE p.attempts > 0 AND p.asked < $1 ORDER BY p.asked LIMIT 1",
+				sql_moment(due->moment)) == 0)
+	{
+		forwarded = due->moment;
+		return false;
+	}
+	namestrcpy(&due->reference, svc_sql_value(0, 1));
+	due->attempts = atoi(svc_sql_value(0, 2));
+	return true;
 }
 
 /* The reference whose turn it is, or until when nobody's is; false: nothing is due. */
@@ -137,6 +171,8 @@ find_turn(Due *due)
 	int64		wait;
 	bool		isnull;
 
+	if (find_forward(due))
+		return true;
 	if (svc_sql_run("SELECT p.reference, p.attempts,"
 					"       (extract(epoch FROM p.next_try - pg_catalog.clock_timestamp()) * 1000)::pg_catalog.int8"
 					"  FROM svc.reference_parked p ORDER BY p.next_try LIMIT 1", NULL, 0) == 0)
@@ -166,11 +202,14 @@ take_rows(Due *due, uint64 n)
 		HeapTuple	row = SPI_tuptable->vals[taken];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
 		bool		isnull;
+		TimestampTz since;
 		ArrayType  *texts = DatumGetArrayTypePCopy(SPI_getbinval(row, desc, 3, &isnull));
 
 		rows[taken] = SPI_getbinval(row, desc, 1, &isnull);
 		times[taken] = SPI_getbinval(row, desc, 2, &isnull);
 		due->attempts = Max(due->attempts, atoi(svc_sql_value(taken, 4)));
+		since = DatumGetTimestampTz(SPI_getbinval(row, desc, 5, &isnull));
+		due->since = taken == 0 ? since : Min(due->since, since);
 		due->keys = lappend(due->keys, texts);
 		keys += ArrayGetNItems(ARR_NDIM(texts), ARR_DIMS(texts));
 	}
@@ -189,11 +228,12 @@ find_due(void *argument)
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	if (find_turn(due))
-		take_rows(due, svc_sql("SELECT p.ctid, p.next_try, p.keys, p.attempts FROM svc.reference_parked p"
+		take_rows(due, svc_sql("SELECT p.ctid, p.next_try, p.keys, p.attempts, p.since FROM svc.reference_parked p"
 							   " WHERE p.reference = $1 AND (p.attempts = 0) = $2"
-							   "   AND p.next_try <= pg_catalog.clock_timestamp()"
+							   "   AND (p.next_try <= pg_catalog.clock_timestamp() OR p.attempts > 0 AND p.asked < $3)"
 							   " ORDER BY p.next_try LIMIT 1000",
-							   sql_name(NameStr(due->reference)), sql_bool(due->attempts == 0)));
+							   sql_name(NameStr(due->reference)), sql_bool(due->attempts == 0),
+							   sql_moment(due->moment)));
 	svc_sql_end(&scope);
 }
 
@@ -233,10 +273,11 @@ put_off(void *argument)
 	svc_sql("DELETE FROM svc.reference_parked p WHERE p.reference = $1"
 			"   AND NOT EXISTS (SELECT FROM svc.reference r WHERE r.reference = p.reference)",
 			sql_name(NameStr(due->reference)));
-	svc_sql("UPDATE svc.reference_parked p SET next_try = $2 WHERE p.reference = $1 AND p.next_try < $2",
+	svc_sql("UPDATE svc.reference_parked p SET next_try = greatest(p.next_try, $2), asked = $3"
+			" WHERE p.reference = $1 AND (p.next_try < $2 OR p.asked < $4)",
 			sql_name(NameStr(due->reference)),
-			sql_datum(TimestampTzGetDatum(TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PUT_OFF)),
-					  TIMESTAMPTZOID));
+			sql_moment(TimestampTzPlusMilliseconds(due->looked, PUT_OFF)), sql_moment(due->looked),
+			sql_moment(due->moment));
 	svc_sql_end(&scope);
 }
 
@@ -276,6 +317,7 @@ look_at_due(Due *due)
 	Filling		filling = {.reference = async_reference(NameStr(due->reference)), .due = due};
 	AsyncLook	look = {
 		.source = SOURCE_WORKER, .attempts = due->attempts, .second = due->attempts == 0,
+		.since = due->since,
 		.also = remove_rows, .argument = due
 	};
 	ErrorData  *error = NULL;
@@ -310,7 +352,7 @@ run_parked(void)
 		ErrorData  *error;
 
 		MemoryContextReset(cxt);
-		due = (Due) {.cxt = cxt};
+		due = (Due) {.cxt = cxt, .looked = GetCurrentTimestamp(), .moment = forward_moment()};
 		error = worker_transaction(XACT_READ_COMMITTED, find_due, &due);
 		MemoryContextSwitchTo(cxt);
 		if (error)

@@ -6,13 +6,18 @@
 
 #include "reference/key_set.h"
 
+/* What came before keys are parked */
+typedef struct ParkedHistory
+{
+	int			attempts;		/* 0: they wait for a second look; more: they could not be asked */
+	TimestampTz asked;			/* when the last look began */
+	TimestampTz since;			/* when they were parked first; 0: they were not */
+} ParkedHistory;
+
 extern void ParkedInit(void);
 
-/*
- * Park the keys of a set that are in a state, as part of the current
- * transaction.  They were asked for so many times: 0 means that they wait for a
- * second look, more that they could not be asked.
- */
-extern void parked_add(const Reference *reference, const KeySet *set, KeyState state, int attempts);
+/* Park the keys of a set that are in a state, as part of the current transaction */
+extern void parked_add(const Reference *reference, const KeySet *set, KeyState state,
+					   const ParkedHistory *history);
 
 #endif							/* SVC_PARKED_H */

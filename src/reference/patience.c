@@ -5,9 +5,9 @@
  * ours would only raise an error: postgres_fdw then asks that server to cancel
  * the query, and waits for it to answer; up to 15 that, and connecting, wait in
  * libpq, where no interruption is looked at.  So when the time is over, or the
- * worker is told to end, the connections themselves are cut: whoever waits for
- * one finds it closed at once, and knows that no cancel can be sent.  What is
- * not a wait for a server is cancelled a little later, as any statement is.
+ * worker is cancelled or told to end, the connections themselves are cut: whoever
+ * waits for one finds it closed at once, and knows that no cancel can be sent.
+ * What is not a wait for a server is cancelled a little later, as any statement is.
  *
  * Only in background workers of ours, where nothing but foreign data wrappers has
  * sockets: a client's session would lose its client.
@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/cancel.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "reference/patience.h"
@@ -37,6 +38,9 @@
 
 static TimeoutId timeout;
 static bool registered = false;
+
+/* How often the process was cancelled before */
+static int	cancels = 0;
 
 /* Looks until the connections are cut, and since */
 static volatile sig_atomic_t ticks_left = 0;
@@ -72,7 +76,7 @@ cut_connections(void)
 static void
 look(void)
 {
-	if (ticks_left > 0 && !ProcDiePending && !proc_exit_inprogress)
+	if (ticks_left > 0 && !ProcDiePending && !proc_exit_inprogress && svc_cancels() == cancels)
 	{
 		ticks_left--;
 		return;
@@ -100,6 +104,7 @@ patience_begin(long milliseconds)
 	}
 	ticks_left = Max(milliseconds, TICK) / TICK;
 	cuts = 0;
+	cancels = svc_cancels();
 	enable_timeout_every(timeout, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TICK), TICK);
 }
 
@@ -110,7 +115,7 @@ patience_end(void)
 	if (MyBackendType != B_BG_WORKER)
 		return false;
 	disable_timeout(timeout, false);
-	if (cuts > CUTS)
+	if (cuts > CUTS && svc_cancels() == cancels)
 		QueryCancelPending = false;
 	return cuts > 0;
 }

@@ -19,6 +19,7 @@
 #include "reference/reference_row.h"
 #include "reference/tombstone.h"
 #include "reference/sweep.h"
+#include "reference/unchecked.h"
 #include "reference/violation.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -176,17 +177,30 @@ reference_need_sweep(const char *name)
 	svc_sql_end(&scope);
 }
 
+/*
+ * May rows hold keys that nobody has looked at: does it need a sweep, do keys wait
+ * to be checked, or is a deleted one not settled yet?  What this transaction has
+ * left to the worker is not seen, so where it may have left some there are.
+ */
 bool
-reference_needs_sweep(const char *name)
+reference_has_unchecked(const char *name)
 {
 	SqlScope	scope;
-	bool		needed;
+	bool		unchecked;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	needed = svc_sql("SELECT 1 FROM svc.reference_state WHERE reference = $1 AND NOT needs_sweep",
-					 sql_name(name)) == 0;
+	svc_sql("SELECT EXISTS (SELECT FROM svc.reference_debt d WHERE d.reference = $1 AND d.needs_sweep)"
+			"    OR EXISTS (SELECT FROM svc.reference r"
+			"                 LEFT JOIN svc.reference_contract c ON c.reference = r.reference"
+			"                WHERE r.reference = $1"
+			"                  AND (r.mode IN ('async', 'observe') OR r.on_missing = 'report' OR c.is_foreign IS NOT false))"
+			"    OR EXISTS (SELECT FROM svc.reference_parked p WHERE p.reference = $1)"
+			"    OR EXISTS (SELECT FROM svc.tombstone d WHERE d.reference = $1 AND d.state <> 'settled')"
+			"    OR EXISTS (SELECT FROM svc.journal_backlog(20000) j WHERE j.kind IN ('c', 'r') AND (j.subject = $1 OR j.relation IS NULL))",
+			sql_name(name));
+	unchecked = svc_sql_bool_value(0, 1);
 	svc_sql_end(&scope);
-	return needed;
+	return unchecked;
 }
 
 /* The last thing that went wrong; NULL: it went right again. */
@@ -213,6 +227,7 @@ ReferenceInit(void)
 	ReferenceGuardInit();
 	CheckInit();
 	ReferenceFollowInit();
+	UncheckedInit();
 	CheckerInit();
 	TombstoneInit();
 	ViolationInit();

@@ -73,6 +73,7 @@ typedef struct Reference
 	Oid			equality;		/* operator: contract's key = key_type */
 	Oid			run_as;			/* the owner role of the service that the relation belongs to */
 	Oid			validator;		/* function, or InvalidOid */
+	char	   *validator_name; /* its signature, or NULL; it may be gone */
 	ReferenceMode mode;			/* in effect */
 	ReferenceOnMissing on_missing;
 	ReferenceOnUnavailable on_unavailable;
@@ -131,8 +132,10 @@ extern List *reference_names_of(Oid relation);
  * takes it away.
  */
 extern void reference_need_sweep(const char *name);
-extern bool reference_needs_sweep(const char *name);
 extern void reference_noted_error(const char *name, const char *message);
+
+/* May rows of a reference hold keys that nobody has looked at? */
+extern bool reference_has_unchecked(const char *name);
 
 /* trigger.c: what a trigger's arguments say, kept for the session */
 extern Reference *reference_of_trigger(Relation rel, const Trigger *trigger);

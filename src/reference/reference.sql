@@ -58,10 +58,11 @@ CREATE TABLE svc.reference_parked (
     since     timestamptz NOT NULL,
     attempts  int NOT NULL,
     next_try  timestamptz NOT NULL,
+    asked     timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT reference_parked_attempts_check CHECK (attempts >= 0)
 );
 COMMENT ON TABLE svc.reference_parked IS
-'Catalog: keys of references that workers ask for again; attempts: how often they could not be asked; 0: they were missing, and wait for a second look. Not in dumps. Read svc.reference_status.';
+'Catalog: keys of references that workers ask for again; attempts: how often they could not be asked; 0: they were missing, and wait for a second look; since: for how long they wait; asked: when the last attempt began. Not in dumps. Read svc.reference_status.';
 CREATE INDEX reference_parked_next_try ON svc.reference_parked (next_try);
 CREATE INDEX reference_parked_reference ON svc.reference_parked (reference);
 
@@ -102,7 +103,7 @@ CREATE FUNCTION svc.create_reference(relation regclass, column_name name, servic
     RETURNS name
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_create_reference';
 COMMENT ON FUNCTION svc.create_reference(regclass, name, name, name, text, text, text, text, interval, name, text) IS
-'Declares that a column holds keys of another service''s entity, and has them checked from now on; returns the reference''s name. relation: a table of a service, with all its partitions and children. column_name: of the type of the key, or an array of it. service, entity: the contract <service>_api.<entity>, which the referencing service must be granted. mode: statement (at the end of each statement), commit (at the end of the transaction), async (by a worker), observe (checked and reported, never rejected), off; NULL or default: statement while the contract is in this database, async while it is elsewhere. on_missing: reject, or report (accept, and record a violation). on_unavailable: when keys cannot be looked up: accept (NULL; the worker checks later) or reject. on_delete: when the key is deleted: report, set_null, delete, keep. cache_ttl: how long a key of a foreign contract is valid once found (60 s; at most a day). name: <table>_<column>_ref by default. validator: a function f(key[]) RETURNS SETOF key that returns the missing ones, asked in place of the contract. Rows that are there already are not checked: CALL svc.validate_reference.
+'Declares that a column holds keys of another service''s entity, and has them checked from now on; returns the reference''s name. relation: a table of a service, with all its partitions and children. column_name: of the type of the key, or an array of it. service, entity: the contract <service>_api.<entity>, which the referencing service must be granted. mode: statement (at the end of each statement), commit (at the end of the transaction), async (by a worker), observe (checked and reported, never rejected), off; NULL or default: statement while the contract is in this database, async while it is elsewhere. on_missing: reject, or report (accept, and record a violation). on_unavailable: when keys cannot be looked up: accept (NULL; the worker checks later) or reject. on_delete: when the key is deleted: report, set_null, delete, keep. cache_ttl: how long a key of a foreign contract is valid once found (60 s; at most a day). name: <table>_<column>_ref by default. validator: a function f(key[]) RETURNS SETOF key that returns the missing ones, asked in place of the contract. Rows that are there already are not checked: CALL svc.validate_reference. A NOTICE where on_delete changes rows and no index finds them.
 Errors: 42501 not the owner of the table with all its parts, or of its service, or the service may not read the contract; 42703 no such column; 42704 no such service or entity; 42710 the name is taken, or the column refers there already; 42622 the name is too long; 42804 types do not fit; 42883 the key''s type has no equality, or no such validator; 42P13 the validator has another signature; 0A000 a composite key, a virtual column, or an action on arrays; 22023 no such mode or policy, set_null for a column that is not null, or the table is the service''s own; 42809, 42P16 not an ordinary table, or a part of another; 55000 the table belongs to no service, its owner role is a superuser, the contract has no key, or the mode needs shared_preload_libraries.';
 
 CREATE FUNCTION svc.alter_reference(name name, mode text = NULL, on_missing text = NULL, on_unavailable text = NULL,
@@ -123,27 +124,28 @@ COMMENT ON FUNCTION svc.drop_reference(name, boolean) IS
 -- Where references lead: the contract, its key column, and whether it reads from
 -- elsewhere; contract NULL: there is none now
 CREATE VIEW svc.reference_contract (reference, contract, key, is_foreign) AS
-SELECT r.reference, c.oid, coalesce(e.key, m.key, k.attname),
-       m.key IS NOT NULL OR coalesce(f.found, false)
-  FROM svc.reference r
-  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = (r.service || '_api')::name
-  LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = r.entity
-  LEFT JOIN svc.entity e ON e.view = c.oid
-  LEFT JOIN svc.remote_entity m ON m.view = c.oid
-  LEFT JOIN pg_catalog.pg_constraint p ON p.conrelid = c.oid AND p.contype = 'p' AND pg_catalog.cardinality(p.conkey) = 1
+WITH RECURSIVE named (reference, contract) AS (
+    SELECT r.reference, c.oid
+      FROM svc.reference r
+      LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = (r.service || '_api')::name
+      LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = r.entity
+), below (contract, relation) AS (
+    SELECT n.contract, n.contract FROM named n
+    UNION
+    SELECT b.contract, d.refobjid
+      FROM below b
+      JOIN pg_catalog.pg_rewrite w ON w.ev_class = b.relation
+      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
+       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+)
+SELECT n.reference, n.contract, coalesce(e.key, m.key, k.attname), m.key IS NOT NULL OR f.contract IS NOT NULL
+  FROM named n
+  LEFT JOIN svc.entity e ON e.view = n.contract
+  LEFT JOIN svc.remote_entity m ON m.view = n.contract
+  LEFT JOIN pg_catalog.pg_constraint p ON p.conrelid = n.contract AND p.contype = 'p' AND pg_catalog.cardinality(p.conkey) = 1
   LEFT JOIN pg_catalog.pg_attribute k ON k.attrelid = p.conrelid AND k.attnum = p.conkey[1]
-  LEFT JOIN LATERAL (
-       WITH RECURSIVE below (relation) AS (
-           SELECT c.oid
-            UNION
-           SELECT d.refobjid
-             FROM below b
-             JOIN pg_catalog.pg_rewrite w ON w.ev_class = b.relation
-             JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
-              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-           )
-       SELECT true FROM below b JOIN pg_catalog.pg_class x ON x.oid = b.relation AND x.relkind = 'f' LIMIT 1) f (found)
-       ON true;
+  LEFT JOIN (SELECT DISTINCT b.contract FROM below b JOIN pg_catalog.pg_foreign_table x ON x.ftrelid = b.relation) f (contract)
+       ON f.contract = n.contract;
 COMMENT ON VIEW svc.reference_contract IS 'The contract that each reference looks keys up in, its key column, and whether it reads from elsewhere.';
 
 CREATE VIEW svc.references_declared WITH (security_barrier) AS

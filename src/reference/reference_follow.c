@@ -20,6 +20,7 @@
 #include "commands/trigger.h"
 #include "core/ddl.h"
 #include "core/extension.h"
+#include "core/move.h"
 #include "core/relation.h"
 #include "core/sql.h"
 #include "executor/spi.h"
@@ -28,6 +29,7 @@
 #include "reference/reference_follow.h"
 #include "reference/reference_row.h"
 #include "reference/resolve.h"
+#include "reference/violation.h"
 #include "service/contract.h"
 #include "service/ownership.h"
 #include "utils/acl.h"
@@ -78,17 +80,19 @@ remake_triggers(List *rows)
 		reference_make_triggers(lfirst(cell));
 }
 
-/* A column has another name, in a table and all of its parts, or in a contract that is a table. */
+/* A column has another name in some relations: a table and all of its parts, or a contract that is a table. */
 static void
-follow_column_rename(SqlScope *scope, Oid relation, RenameStmt *rename)
+follow_column_rename(SqlScope *scope, List *family, RenameStmt *rename)
 {
-	List	   *family = find_all_inheritors(relation, NoLock, NULL);
+	ListCell   *cell;
 
 	svc_sql("UPDATE svc.reference SET column_name = $3 WHERE relation = ANY ($1) AND column_name = $2",
 			sql_oids(family, OIDARRAYOID), sql_name(rename->subname), sql_name(rename->newname));
 	remake_triggers(references_of(scope, family));
-	remake_triggers(references_into_contract(scope, get_namespace_name(get_rel_namespace(relation)),
-											 get_rel_name(relation)));
+	foreach(cell, family)
+		remake_triggers(references_into_contract(scope,
+												 get_namespace_name(get_rel_namespace(lfirst_oid(cell))),
+												 get_rel_name(lfirst_oid(cell))));
 }
 
 /* A contract that is a table has another name: the entity is called so. */
@@ -154,7 +158,7 @@ follow_rename(SqlScope *scope, Node *command, List *objects)
 	ListCell   *cell;
 
 	if (svc_ddl_column_rename(command) && relations != NIL)
-		follow_column_rename(scope, linitial_oid(relations), rename);
+		follow_column_rename(scope, svc_ddl_renamed_in(objects), rename);
 	else if (rename && rename->relation && relations != NIL && rename->renameType != OBJECT_TRIGGER &&
 			 rename->renameType != OBJECT_TABCONSTRAINT)
 		follow_contract_rename(scope, linitial_oid(relations), rename);
@@ -184,7 +188,7 @@ merge_own(SqlScope *scope, Oid child, const ReferenceRow *whole)
 	{
 		ReferenceRow *own = lfirst(cell);
 		bool		checked = own->validated && own->mode != REFERENCE_OFF &&
-			!reference_needs_sweep(own->name);
+			!reference_has_unchecked(own->name) && !violation_is_any(own->name);
 
 		if (!says_the_same(own, whole))
 			continue;
@@ -197,6 +201,18 @@ merge_own(SqlScope *scope, Oid child, const ReferenceRow *whole)
 	return false;
 }
 
+/* Nobody has checked the rows of a table, or of its parts. */
+static void
+need_sweep_of(Oid relation, const ReferenceRow *row)
+{
+	if (!declare_has_blocks(relation))
+		return;
+	reference_need_sweep(row->name);
+	ereport(NOTICE,
+			(errmsg("the rows of %s are not checked", svc_quote_relation(relation)),
+			 errhint("CALL svc.check_references(%s) checks them.", quote_literal_cstr(row->name))));
+}
+
 /* A table became a part of one that has a reference. */
 static void
 gain(SqlScope *scope, Oid child, const ReferenceRow *row)
@@ -204,12 +220,8 @@ gain(SqlScope *scope, Oid child, const ReferenceRow *row)
 	bool		checked = merge_own(scope, child, row);
 
 	reference_make_part_triggers(row, child);
-	if (checked || !declare_has_blocks(child))
-		return;
-	reference_need_sweep(row->name);
-	ereport(NOTICE,
-			(errmsg("the rows of %s are not checked", svc_quote_relation(child)),
-			 errhint("CALL svc.check_references(%s) checks them.", quote_literal_cstr(row->name))));
+	if (!checked)
+		need_sweep_of(child, row);
 }
 
 /*
@@ -221,7 +233,8 @@ lose(SqlScope *scope, Oid child, const ReferenceRow *row)
 {
 	ReferenceRow own = *row;
 	Relation	rel = relation_open(child, NoLock);
-	bool		needs_sweep = reference_needs_sweep(row->name);
+	/* which of the whole's violations are its own nobody knows */
+	bool		needs_sweep = reference_has_unchecked(row->name) || violation_is_any(row->name);
 	NameData	service;
 
 	reference_drop_triggers(row->name, child);
@@ -243,17 +256,9 @@ lose(SqlScope *scope, Oid child, const ReferenceRow *row)
 	relation_close(rel, NoLock);
 }
 
-/* A table that an ALTER TABLE brought into others, and took out of others */
-typedef struct Move
-{
-	Oid			child;
-	List	   *arrived;		/* parents */
-	List	   *departed;		/* former parents */
-} Move;
-
 /* Say that references of a part do not see what statements on the whole change. */
 static void
-warn_of_hidden(SqlScope *scope, const Move *move)
+warn_of_hidden(SqlScope *scope, const TableMove *move)
 {
 	ListCell   *cell;
 
@@ -272,64 +277,21 @@ warn_of_hidden(SqlScope *scope, const Move *move)
 	}
 }
 
-/* A table became part of others, or is none any more; there may be other ways to the same whole. */
+/* A table became part of others, or is none any more. */
 static void
-follow_move(SqlScope *scope, const Move *move)
+follow_move(SqlScope *scope, const TableMove *move)
 {
-	List	   *after = svc_ancestry(move->child, InvalidOid, NIL);
-	List	   *before = svc_ancestry(move->child, move->child, move->arrived);
 	List	   *gained;
 	List	   *lost;
 	ListCell   *cell;
 
-	foreach(cell, move->departed)
-		before = list_concat_unique_oid(before, svc_ancestry(lfirst_oid(cell), InvalidOid, NIL));
-	gained = references_of(scope, list_difference_oid(after, before));
-	lost = references_of(scope, list_difference_oid(before, after));
-	foreach(cell, lost)
+	svc_move_ways(move, move->child, &gained, &lost);
+	foreach(cell, references_of(scope, lost))
 		lose(scope, move->child, lfirst(cell));
-	foreach(cell, gained)
+	foreach(cell, references_of(scope, gained))
 		gain(scope, move->child, lfirst(cell));
 	if (move->arrived != NIL)
 		warn_of_hidden(scope, move);
-}
-
-/*
- * What an ALTER TABLE brings into other tables, and takes out of them.  Outside
- * of a scope: it names tables as its search_path has them.
- */
-static Move
-move_of(AlterTableStmt *stmt, Oid relation)
-{
-	Move		move = {relation, NIL, NIL};
-	ListCell   *cell;
-
-	foreach(cell, stmt->cmds)
-	{
-		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, cell);
-
-		switch (cmd->subtype)
-		{
-			case AT_AttachPartition:
-				move.child = svc_ddl_named_table(cmd);
-				move.arrived = list_make1_oid(relation);
-				break;
-			case AT_DetachPartition:
-			case AT_DetachPartitionFinalize:
-				move.child = svc_ddl_named_table(cmd);
-				move.departed = list_make1_oid(relation);
-				break;
-			case AT_AddInherit:
-				move.arrived = lappend_oid(move.arrived, svc_ddl_named_table(cmd));
-				break;
-			case AT_DropInherit:
-				move.departed = lappend_oid(move.departed, svc_ddl_named_table(cmd));
-				break;
-			default:
-				break;
-		}
-	}
-	return move;
 }
 
 /* Tables that were made as part of others. */
@@ -351,25 +313,50 @@ follow_created(SqlScope *scope, List *objects)
 	}
 }
 
+/* Does a part of an ALTER TABLE give a column of all rows other values, or may it? */
+static bool
+rewrites_column(const AlterTableCmd *cmd, const char *column)
+{
+	return (cmd->subtype == AT_AlterColumnType || cmd->subtype == AT_SetExpression) &&
+		strcmp(cmd->name, column) == 0;
+}
+
+/* Columns with keys were computed anew, and no trigger saw it. */
+static void
+follow_rewritten(SqlScope *scope, AlterTableStmt *stmt, Oid relation)
+{
+	ListCell   *cell;
+	ListCell   *reference;
+
+	if (!OidIsValid(relation))
+		return;
+	foreach(reference, references_of(scope, svc_ancestry(relation, InvalidOid, NIL)))
+		foreach(cell, stmt->cmds)
+			if (rewrites_column(lfirst(cell), ((ReferenceRow *) lfirst(reference))->column))
+				need_sweep_of(relation, lfirst(reference));
+}
+
 /* Keep references in step with what was made and altered. */
 static void
 follow_altered(Node *command, List *objects)
 {
-	Move		move = {InvalidOid, NIL, NIL};
+	TableMove	move = {InvalidOid, NIL, NIL};
 	SqlScope	scope;
 
 	if (!command || objects == NIL || !svc_catalog_mentions("reference", 0, NIL))
 		return;
 	if (IsA(command, AlterTableStmt))
-		move = move_of((AlterTableStmt *) command,
-					   svc_ddl_altered_table((AlterTableStmt *) command, objects));
+		move = svc_move_of((AlterTableStmt *) command, objects);
 	svc_sql_begin(&scope, svc_extension_owner());
 	if (IsA(command, RenameStmt) || IsA(command, AlterObjectSchemaStmt))
 		follow_rename(&scope, command, objects);
-	else if (OidIsValid(move.child) && (move.arrived != NIL || move.departed != NIL))
+	else if (OidIsValid(move.child))
 		follow_move(&scope, &move);
 	else
 		follow_created(&scope, objects);
+	if (IsA(command, AlterTableStmt))
+		follow_rewritten(&scope, (AlterTableStmt *) command,
+						 svc_ddl_altered_table((AlterTableStmt *) command, objects));
 	svc_sql_end(&scope);
 }
 
@@ -464,6 +451,21 @@ check_altered(Node *command, List *objects)
 						  svc_ddl_altered_table((AlterTableStmt *) command, objects));
 }
 
+/* What needs a contract, for messages. */
+static char *
+users_named(List *rows)
+{
+	StringInfoData names;
+	ListCell   *cell;
+
+	initStringInfo(&names);
+	foreach(cell, rows)
+		appendStringInfo(&names, "%sreference %s of %s", cell == list_head(rows) ? "" : ", ",
+						 quote_identifier(((ReferenceRow *) lfirst(cell))->name),
+						 svc_quote_relation(((ReferenceRow *) lfirst(cell))->relation));
+	return names.data;
+}
+
 /* Say which references cannot look keys up now that their contract is gone. */
 static void
 tell_of_lost_contracts(List *objects)
@@ -482,9 +484,9 @@ tell_of_lost_contracts(List *objects)
 		rows = references_into_contract(&scope, object->schema, object->name);
 		if (rows != NIL)
 			ereport(WARNING,
-					(errmsg("keys of reference \"%s\" cannot be looked up until %s is there again",
-							((ReferenceRow *) linitial(rows))->name,
-							quote_qualified_identifier(object->schema, object->name))));
+					(errmsg("keys cannot be looked up until %s is there again",
+							quote_qualified_identifier(object->schema, object->name)),
+					 errdetail("They are needed by: %s.", users_named(rows))));
 	}
 	svc_sql_end(&scope);
 }

@@ -28,6 +28,7 @@
 #include "core/expression.h"
 #include "core/extension.h"
 #include "core/relation.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
 #include "reference/reference.h"
@@ -38,6 +39,7 @@
 #include "service/contract.h"
 #include "service/ownership.h"
 #include "service/service.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
@@ -178,7 +180,8 @@ reads_foreign(Oid relation, int depth)
 		return relkind == RELKIND_FOREIGN_TABLE || has_foreign_part(relation);
 	if (depth > MAX_VIEW_DEPTH)
 		return false;
-	rel = relation_open(relation, AccessShareLock);
+	if ((rel = try_relation_open(relation, AccessShareLock)) == NULL)
+		return false;
 	found = query_reads_foreign((Node *) get_view_query(rel), &search);
 	relation_close(rel, NoLock);
 	return found;
@@ -506,12 +509,33 @@ resolve_key(Reference *reference, Oid contract, const char *name)
 	return get_attnum(contract, key);
 }
 
+/*
+ * The contract of a name, locked until the transaction ends: nobody drops it
+ * while it is looked at.  InvalidOid: there is none, also if it was dropped just now.
+ */
+static Oid
+hold_contract(const char *name, char **entity)
+{
+	for (;;)
+	{
+		Oid			contract = reference_relation_of_name(name, NULL, entity);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!OidIsValid(contract))
+			return InvalidOid;
+		LockRelationOid(contract, AccessShareLock);
+		if (reference_relation_of_name(name, NULL, entity) == contract)
+			return contract;
+		UnlockRelationOid(contract, AccessShareLock);
+	}
+}
+
 /* The contract and how its keys are compared; left out where it cannot be used. */
 static void
 resolve_contract(Reference *reference, const ReferenceNames *names)
 {
 	char	   *entity = NULL;
-	Oid			contract = reference_relation_of_name(names->contract, NULL, &entity);
+	Oid			contract = hold_contract(names->contract, &entity);
 	AttrNumber	key;
 	ContractEntry entry;
 	Oid			type;
@@ -578,6 +602,7 @@ reference_resolve(Oid part, const ReferenceNames *names)
 	resolve_contract(reference, names);
 	if (names->validator)
 	{
+		reference->validator_name = pstrdup(names->validator);
 		reference->validator = reference_validator_of(names->validator);
 		/* a validator that is gone cannot be asked, and the contract is not asked in its place */
 		if (!OidIsValid(reference->validator))

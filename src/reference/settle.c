@@ -27,6 +27,7 @@
 #include "reference/lookup.h"
 #include "reference/settle.h"
 #include "reference/tombstone.h"
+#include "reference/watch.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -52,6 +53,7 @@ typedef struct Lost
 	const char *column;
 	List	   *arrays;			/* of ArrayType; NIL: it is not known which */
 	bool		unknown;
+	bool		unasked;		/* contracts took too long to say what they have */
 } Lost;
 
 /* Some tombstones, and when there will be something to do */
@@ -174,7 +176,7 @@ find_match(void *argument)
 	match->matches = false;
 	if (!reference || reference->on_delete == ON_DELETE_KEEP || reference->mode == REFERENCE_OFF)
 		return;
-	column = tombstone_key_column(reference);
+	column = watch_key_column(reference);
 	match->matches = !column || strcmp(column, match->lost->column) == 0 ||
 		get_attnum(reference->published, match->lost->column) <= 0;
 }
@@ -200,8 +202,8 @@ typedef struct Missing
 
 /*
  * Leave out keys that the contract has, as after an UPDATE of a column that
- * decides whether a row is shown.  Where the key is of another type here they
- * all stay; what is done with rows asks again.
+ * decides whether a row is shown.  Where the key is of another type here, or a
+ * validator would be asked, they all stay; what is done with rows asks again.
  */
 static void
 find_missing(void *argument)
@@ -209,23 +211,26 @@ find_missing(void *argument)
 	Missing    *missing = argument;
 	Reference  *reference = reference_lookup(missing->name);
 	KeySet	   *set;
+	LookupScope acting;
 	int			from = 0;
 
 	if (!reference || ARR_ELEMTYPE(missing->keys) != reference->key_type ||
-		lookup_refusal(reference))
+		OidIsValid(reference->validator) || lookup_refusal(reference))
 		return;
 	set = key_set_make(reference);
+	lookup_begin(&acting, reference);
 	key_set_add_array(set, missing->keys);
-	lookup_ask(reference, set);
+	lookup_ask_begun(reference, set);
+	lookup_end(&acting);
 	missing->keys = key_set_array(set, KEY_MISSING, &from, PG_INT32_MAX);
 }
 
 /* A tombstone for those of some keys that a reference's contract has not; all, if it cannot be asked. */
 static void
-bury_missing(const char *name, ArrayType *keys)
+bury_missing(const char *name, ArrayType *keys, bool unasked)
 {
 	Missing		missing = {name, keys};
-	ErrorData  *error = svc_try(find_missing, &missing);
+	ErrorData  *error = unasked ? NULL : svc_try(find_missing, &missing);
 
 	if (error && svc_is_interruption(error))
 		ReThrowError(error);
@@ -240,7 +245,7 @@ static void
 bury(void *argument)
 {
 	Lost	   *lost = argument;
-	List	   *family = get_rel_name(lost->relation) ? tombstone_family(lost->relation) : NIL;
+	List	   *family = get_rel_name(lost->relation) ? watch_family(lost->relation) : NIL;
 	ListCell   *relation;
 	ListCell   *cell;
 
@@ -250,7 +255,7 @@ bury(void *argument)
 			if (!is_match(lost, lfirst(cell)))
 				continue;
 			for (int from = 0; from < list_length(lost->arrays);)
-				bury_missing(lfirst(cell), join_arrays(lost->arrays, &from));
+				bury_missing(lfirst(cell), join_arrays(lost->arrays, &from), lost->unasked);
 			if (lost->unknown)
 				tombstone_add(lfirst(cell), NULL);
 		}
@@ -264,8 +269,12 @@ consume(List *entries)
 
 	foreach(cell, group_entries(entries))
 	{
-		ErrorData  *error = worker_transaction(XACT_READ_COMMITTED, bury, lfirst(cell));
+		Lost	   *lost = lfirst(cell);
+		ErrorData  *error = worker_transaction_of_theirs(XACT_READ_COMMITTED, bury, lost);
 
+		lost->unasked = error && error->sqlerrcode == WORKER_OUT_OF_TIME;
+		if (lost->unasked)
+			error = worker_transaction(XACT_READ_COMMITTED, bury, lost);
 		if (error)
 		{
 			worker_complain(JOB, error);
@@ -351,7 +360,8 @@ read_tombstone(void *argument)
 	t->reference = NULL;
 	if (svc_sql("SELECT reference, keys, acted_at IS NOT NULL,"
 				"       pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) >= fence"
-				"  FROM svc.tombstone WHERE id = $1::pg_catalog.uuid AND state = 'waiting'",
+				"  FROM svc.tombstone WHERE id = $1::pg_catalog.uuid AND state = 'waiting'"
+				"   AND (attempts = 0 OR coalesce(next_try <= pg_catalog.clock_timestamp(), true))",
 				sql_text(t->id)) > 0)
 	{
 		MemoryContextSwitchTo(t->cxt);
@@ -372,6 +382,15 @@ need_sweep(void *argument)
 
 	reference_need_sweep(t->reference);
 	worker_ring();
+}
+
+/* Rows of a reference take so long that others have to have a turn before its next tombstone. */
+static void
+put_off(const char *reference)
+{
+	svc_sql("UPDATE svc.tombstone SET attempts = greatest(attempts, 1),"
+			"       next_try = pg_catalog.clock_timestamp() + '10 min'::pg_catalog.interval"
+			" WHERE reference = $1 AND state = 'waiting'", sql_name(reference));
 }
 
 /*
@@ -401,7 +420,11 @@ write_result(void *argument)
 				" WHERE id = $1::pg_catalog.uuid", sql_text(t->id),
 				sql_bool(t->result == ACTION_DONE));
 	if (t->result == ACTION_FAILED)
+	{
 		reference_noted_error(t->reference, t->error->message);
+		if (t->error->sqlerrcode == WORKER_OUT_OF_TIME)
+			put_off(t->reference);
+	}
 	svc_sql_end(&scope);
 }
 

@@ -16,6 +16,7 @@
 #include "access/sysattr.h"
 #include "catalog/pg_foreign_table.h"
 #include "common/hashfn.h"
+#include "core/inval.h"
 #include "nodes/nodeFuncs.h"
 #include "reference/source.h"
 #include "rewrite/prs2lock.h"
@@ -58,7 +59,7 @@ static void walk_relation(Oid relid, Walk *walk);
 
 /* Note that a relation changed.  Only sets a flag, as a callback must. */
 static void
-relation_changed(Datum arg, Oid relid)
+relation_changed(Oid relid)
 {
 	invalidations++;
 	if (!OidIsValid(relid) || !relations_seen ||
@@ -78,7 +79,7 @@ object_changed(Datum arg, int cacheid, uint32 hashvalue)
 void
 SourceInit(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	svc_on_relation_change(relation_changed);
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, object_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(FOREIGNTABLEREL, object_changed, (Datum) 0);
 }

@@ -41,6 +41,7 @@ CREATE TABLE svc.reference_sweep (
     fence     xid8 NOT NULL,
     part      regclass,
     block     bigint NOT NULL,
+    file      oid,
     rows      bigint NOT NULL,
     seen      timestamptz NOT NULL,
     finished  timestamptz,
@@ -48,7 +49,16 @@ CREATE TABLE svc.reference_sweep (
     retry_at  timestamptz
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE svc.reference_sweep IS
-'Catalog: the last sweep of each reference and how far it got. fence: transactions before it had ended when it was begun; seen: when it got that far; owed: it replaces a journal that was full, and must be finished. Not in dumps. Read svc.reference_sweeps.';
+'Catalog: the last sweep of each reference and how far it got. fence: transactions before it had ended when it was begun; file: of part, as long as block is one of it; seen: when it got that far; owed: it replaces a journal that was full, and must be finished. Not in dumps. Read svc.reference_sweeps.';
+
+-- What a sweep has taken over and not done yet is still to be done
+CREATE VIEW svc.reference_debt (reference, needs_sweep) AS
+SELECT r.reference, coalesce(t.needs_sweep, true) OR coalesce(w.owed AND w.finished IS NULL, false)
+  FROM svc.reference r
+  LEFT JOIN svc.reference_state t ON t.reference = r.reference
+  LEFT JOIN svc.reference_sweep w ON w.reference = r.reference;
+COMMENT ON VIEW svc.reference_debt IS
+'Which references need a sweep: nobody has begun one, or one that was begun is not finished.';
 
 CREATE TRIGGER guard_rows BEFORE INSERT OR UPDATE OR DELETE ON svc.reference_violation
     FOR EACH ROW EXECUTE FUNCTION svc.guard_catalog();

@@ -16,7 +16,8 @@
 #include "utils/memutils.h"
 #include "worker/worker.h"
 
-/* How soon a sweep that failed is tried again, seconds */
+/* How soon a sweep that failed is tried again, seconds: as long as it has failed, but between these */
+#define RETRY_SOON 1
 #define RETRY_AFTER 60
 
 /* How often a step is tried that others' locks keep from going on */
@@ -57,14 +58,13 @@ find_due(void *argument)
 	MemoryContext old;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	rows = svc_sql("SELECT r.reference, coalesce(t.needs_sweep, true) OR coalesce(w.owed AND w.finished IS NULL, false)"
+	rows = svc_sql("SELECT r.reference, d.needs_sweep"
 				   "  FROM svc.reference r"
-				   "  LEFT JOIN svc.reference_state t ON t.reference = r.reference"
+				   "  JOIN svc.reference_debt d ON d.reference = r.reference"
 				   "  LEFT JOIN svc.reference_sweep w ON w.reference = r.reference"
 				   " WHERE r.mode <> 'off'"
 				   "   AND coalesce(w.retry_at < pg_catalog.now(), true)"
-				   "   AND (coalesce(t.needs_sweep, true) OR coalesce(w.owed AND w.finished IS NULL, false)"
-				   "        OR $1 > 0 AND coalesce(w.seen < pg_catalog.now() - pg_catalog.make_interval(secs => $1), true))"
+				   "   AND (d.needs_sweep OR $1 > 0 AND coalesce(w.seen < pg_catalog.now() - pg_catalog.make_interval(secs => $1), true))"
 				   " ORDER BY 1", sql_datum(Float8GetDatum(sweep_interval()), FLOAT8OID));
 	old = MemoryContextSwitchTo(due->cxt);
 	for (uint64 row = 0; row < rows; row++)
@@ -94,9 +94,12 @@ note_attempt(void *argument)
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql("UPDATE svc.reference_sweep"
-			"   SET retry_at = CASE WHEN $2 THEN pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $3) END"
+			"   SET retry_at = CASE WHEN $2 THEN pg_catalog.clock_timestamp()"
+			"         + greatest(pg_catalog.make_interval(secs => $3),"
+			"                    least(pg_catalog.make_interval(secs => $4), pg_catalog.clock_timestamp() - seen)) END"
 			" WHERE reference = $1 AND ($2 OR retry_at IS NOT NULL)",
 			sql_name(attempt->name), sql_bool(attempt->error != NULL),
+			sql_datum(Float8GetDatum(RETRY_SOON), FLOAT8OID),
 			sql_datum(Float8GetDatum(RETRY_AFTER), FLOAT8OID));
 	svc_sql_end(&scope);
 	reference_noted_error(attempt->name, attempt->error ? attempt->error->message : NULL);

@@ -13,15 +13,17 @@
 #include "catalog/pg_type.h"
 #include "core/args.h"
 #include "core/extension.h"
+#include "core/inval.h"
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "reference/lookup.h"
 #include "reference/settle.h"
 #include "reference/tombstone.h"
+#include "reference/watch.h"
 #include "service/service.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "worker/worker.h"
@@ -45,7 +47,7 @@ static enum
 
 /* A relation changed; only sets a flag.  Which one does not matter: it is rare, and to look again is cheap. */
 static void
-relation_changed(Datum arg, Oid relation)
+relation_changed(Oid relation)
 {
 	any_tombstone = ANY_UNKNOWN;
 }
@@ -102,8 +104,7 @@ mark_keys(KeySet *set, ArrayType *deleted)
 	{
 		int			index = key_set_find(set, keys[i]);
 
-		if (index >= 0 && key_set_state(set, index) != KEY_VALID &&
-			key_set_state(set, index) != KEY_WAIVED)
+		if (index >= 0 && key_set_state(set, index) == KEY_MISSING)
 			key_set_mark(set, index, KEY_DELETED);
 	}
 	pfree(keys);
@@ -116,7 +117,10 @@ mark_all(const Reference *reference, KeySet *set)
 	Relation	rel = table_open(svc_catalog_relation("tombstone"), AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple	row;
+	LookupScope acting;
 
+	/* keys are compared, which may run code of their type's author */
+	lookup_begin(&acting, reference);
 	while (HeapTupleIsValid(row = systable_getnext(scan)))
 	{
 		bool		isnull;
@@ -132,28 +136,20 @@ mark_all(const Reference *reference, KeySet *set)
 			mark_keys(set, deleted);
 		pfree(deleted);
 	}
+	lookup_end(&acting);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 }
 
-/* Has a set a key that a tombstone would say more of? */
-static bool
-has_doubtful(const KeySet *set)
-{
-	for (int i = 0; i < key_set_count(set); i++)
-		if (key_set_state(set, i) != KEY_VALID && key_set_state(set, i) != KEY_WAIVED)
-			return true;
-	return false;
-}
-
 /*
- * Keys of a set that are not valid and have a tombstone become KEY_DELETED.
- * Where the key's type in the contract is not the column's, this is not told.
+ * Keys of a set that are missing and have a tombstone become KEY_DELETED; those
+ * that could not be asked may have been made again.  Where the key's type in
+ * the contract is not the column's, this is not told.
  */
 void
 tombstone_mark(const Reference *reference, KeySet *set)
 {
-	if (any_tombstone == ANY_NO || !has_doubtful(set))
+	if (any_tombstone == ANY_NO || key_set_first(set, KEY_MISSING, 0) < 0)
 		return;
 	if (any_tombstone == ANY_UNKNOWN)
 	{
@@ -173,8 +169,8 @@ tombstone_mark(const Reference *reference, KeySet *set)
 void
 TombstoneInit(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
-	WatchInit();
+	svc_on_relation_change(relation_changed);
+	WatchFollowInit();
 	SettleInit();
 }
 

@@ -12,23 +12,13 @@
 
 extern void TombstoneInit(void);
 
-/*
- * watch.c: make, change or drop the triggers that note lost keys on a published
- * table and all that is part of it, as the references into it want them.
- * Triggers on svc.reference and svc.entity call it.
- */
-extern void WatchInit(void);
-extern void tombstone_watch(Oid published);
-extern List *tombstone_family(Oid relation);
-extern char *tombstone_key_column(const Reference *reference);
-
-/* tombstone.c: note deleted keys (NULL: which ones is not known), as part of the current transaction */
+/* Note deleted keys (NULL: which ones is not known), as part of the current transaction */
 extern void tombstone_add(const char *reference, ArrayType *keys);
 
 /*
- * Keys of a set that are not valid and have a tombstone become KEY_DELETED.
- * Costs nothing while there is no tombstone.  A key that was found is left
- * alone: it may have been made again.
+ * Keys of a set that are missing and have a tombstone become KEY_DELETED.
+ * Costs nothing while there is no tombstone.  A key that was found, or could not
+ * be asked, is left alone: it may have been made again.
  */
 extern void tombstone_mark(const Reference *reference, KeySet *set);
 

@@ -18,6 +18,7 @@ CREATE TABLE svc.tombstone (
     CONSTRAINT tombstone_fence_check CHECK ((fence IS NULL) = (state = 'new')),
     CONSTRAINT tombstone_settled_check CHECK ((settled_at IS NULL) = (state <> 'settled'))
 );
+CREATE INDEX tombstone_unsettled_idx ON svc.tombstone (reference) INCLUDE (key_count) WHERE state <> 'settled';
 -- keys are read and written whole, and compressing ids gains nothing
 ALTER TABLE svc.tombstone ALTER COLUMN keys SET STORAGE EXTERNAL;
 COMMENT ON TABLE svc.tombstone IS

@@ -17,6 +17,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "core/extension.h"
+#include "core/inval.h"
 #include "core/relation.h"
 #include "core/sql.h"
 #include "core/trigger.h"
@@ -82,7 +83,7 @@ depends_on(const Check *check, Oid relation)
 
 /* A relation changed.  Only sets flags, as a callback must. */
 static void
-relation_changed(Datum arg, Oid relation)
+relation_changed(Oid relation)
 {
 	HASH_SEQ_STATUS status;
 	CheckEntry *entry;
@@ -100,7 +101,7 @@ relation_changed(Datum arg, Oid relation)
 static void
 object_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
-	relation_changed(arg, InvalidOid);
+	relation_changed(InvalidOid);
 }
 
 /* Free the checks that nothing can be using any more. */
@@ -122,7 +123,7 @@ free_retired_checks(XactEvent event, void *arg)
 void
 CheckInit(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	svc_on_relation_change(relation_changed);
 	CacheRegisterSyscacheCallback(AUTHOID, object_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, object_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, object_changed, (Datum) 0);
@@ -396,7 +397,7 @@ settle_missing(Statement *s)
 		if (state != KEY_MISSING && state != KEY_DELETED)
 			continue;
 		if (check_is_missing(s->check, s->keys, i) &&
-			(!may_have_died(s->data) || missing_is_held(reference, rel, key_set_key(s->keys, i))))
+			(!may_have_died(s->data) || missing_is_held(reference, key_set_key(s->keys, i))))
 			missing_raise(reference, rel, s->keys, i);
 	}
 }
@@ -607,19 +608,12 @@ is_irrelevant_update(const TriggerData *data, AttrNumber column)
 static TriggerData *
 check_protocol(FunctionCallInfo fcinfo)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
+	TriggerData *data = svc_trigger_data(fcinfo, "svc.check_reference()");
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("svc.check_reference() can only be called as a trigger")));
 	if (!TRIGGER_FIRED_AFTER(data->tg_event) || !TRIGGER_FIRED_FOR_STATEMENT(data->tg_event) ||
 		!data->tg_newtable || (TRIGGER_FIRED_BY_UPDATE(data->tg_event) && !data->tg_oldtable))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" of \"%s\" cannot call svc.check_reference()",
-						data->tg_trigger->tgname, RelationGetRelationName(data->tg_relation)),
-				 errhint("svc.create_reference makes the triggers that a reference needs.")));
+		svc_refuse_trigger(data, "svc.check_reference()",
+						   "svc.create_reference makes the triggers that a reference needs.");
 	return data;
 }
 

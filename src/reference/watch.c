@@ -6,43 +6,22 @@
  * journal; whether a key is really gone is asked of the contract later.  So too
  * much may be noted, and nothing too little.
  *
- * Statements fire triggers for each statement with transition tables, on the
- * relation that they name: so all of a family (whatever a partitioned table or
- * an inheritance parent holds, and what holds it) has them.  Rows that logical
- * replication applies fire triggers for each row only: one that is enabled for
- * replicas alone sees them, and costs nothing where rows are written first.
- *
  * There is no trigger on INSERT: a key that is made again is seen when the
  * contract is asked, and whoever makes rows pays nothing.
  */
 #include "core/svc.h"
 
-#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "access/xact.h"
-#include "catalog/namespace.h"
-#include "catalog/partition.h"
-#include "catalog/pg_inherits.h"
-#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "core/ddl.h"
 #include "core/extension.h"
-#include "core/protect.h"
-#include "core/relation.h"
-#include "core/sql.h"
 #include "core/trigger.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
 #include "executor/tuptable.h"
-#include "optimizer/optimizer.h"
 #include "parser/parse_func.h"
-#include "parser/parsetree.h"
-#include "reference/resolve.h"
 #include "reference/tombstone.h"
-#include "rewrite/rewriteHandler.h"
-#include "service/contract.h"
+#include "reference/watch.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -55,7 +34,6 @@
 #define ENTRY_BYTES (1024 * 1024)
 
 SVC_FUNCTION(svc_watch_deletes);
-SVC_FUNCTION(svc_watch_changed);
 
 /* A key column whose lost keys are noted */
 typedef struct WatchedKey
@@ -286,13 +264,9 @@ add_relation(Watch *watch)
 static TriggerData *
 check_protocol(FunctionCallInfo fcinfo)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
+	TriggerData *data = svc_trigger_data(fcinfo, "svc.watch_deletes()");
 	bool		good;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("svc.watch_deletes() can only be called as a trigger")));
 	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
 		good = TRIGGER_FIRED_BEFORE(data->tg_event);
 	else
@@ -301,11 +275,8 @@ check_protocol(FunctionCallInfo fcinfo)
 			 (data->tg_oldtable &&
 			  (data->tg_newtable || TRIGGER_FIRED_BY_DELETE(data->tg_event))));
 	if (!good || data->tg_trigger->tgnargs == 0 || !data->tg_trigger->tgargs[0][0])
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" of \"%s\" cannot call svc.watch_deletes()",
-						data->tg_trigger->tgname, RelationGetRelationName(data->tg_relation)),
-				 errhint("svc.create_reference makes the triggers that a reference needs.")));
+		svc_refuse_trigger(data, "svc.watch_deletes()",
+						   "svc.create_reference makes the triggers that a reference needs.");
 	return data;
 }
 
@@ -360,371 +331,12 @@ svc_watch_deletes(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* A column of a view that is one of a table, or 0. */
-static AttrNumber
-column_below(Query *query, const char *column, Oid table, int *varno)
-{
-	ListCell   *cell;
-
-	foreach(cell, query->targetList)
-	{
-		TargetEntry *entry = lfirst_node(TargetEntry, cell);
-		Var		   *var = (Var *) entry->expr;
-
-		if (!entry->resjunk && strcmp(entry->resname, column) == 0 && IsA(var, Var) &&
-			rt_fetch(var->varno, query->rtable)->rtekind == RTE_RELATION &&
-			rt_fetch(var->varno, query->rtable)->relid == table)
-		{
-			*varno = var->varno;
-			return var->varattno;
-		}
-	}
-	return InvalidAttrNumber;
-}
-
-/*
- * The column of the published table that is a reference's key, or 0, and the
- * columns that decide whether a row is shown, as in tg_updatedcols.  Names may
- * differ, since a column can be renamed below a view.
- */
-static AttrNumber
-columns_below(const Reference *reference, Bitmapset **conditions)
-{
-	Relation	view;
-	Query	   *query;
-	AttrNumber	key;
-	int			varno = 0;
-
-	*conditions = NULL;
-	if (!OidIsValid(reference->published))
-		return InvalidAttrNumber;
-	if (reference->contract == reference->published)
-		return get_attnum(reference->published, NameStr(reference->key));
-	view = relation_open(reference->contract, AccessShareLock);
-	query = get_view_query(view);
-	key = column_below(query, NameStr(reference->key), reference->published, &varno);
-	if (key > 0)
-		pull_varattnos(query->jointree->quals, varno, conditions);
-	relation_close(view, NoLock);
-	return key;
-}
-
-/* The name of the column of the published table that is a reference's key, or NULL. */
-char *
-tombstone_key_column(const Reference *reference)
-{
-	Bitmapset  *conditions;
-	AttrNumber	key = columns_below(reference, &conditions);
-
-	return key > 0 ? get_attname(reference->published, key, true) : NULL;
-}
-
-/* Add a string to a list of them that has it not. */
-static List *
-append_unique(List *strings, char *string)
-{
-	ListCell   *cell;
-
-	foreach(cell, strings)
-		if (strcmp(lfirst(cell), string) == 0)
-			return strings;
-	return lappend(strings, string);
-}
-
-/* What triggers are to look at: names of columns */
-typedef struct Wanted
-{
-	List	   *keys;
-	List	   *conditions;
-} Wanted;
-
-/* A reference that may not be resolved now, as one whose owner became a superuser */
-typedef struct QuietLookup
-{
-	const char *name;
-	Reference  *reference;
-} QuietLookup;
-
-/* Look it up. */
-static void
-look_up(void *argument)
-{
-	QuietLookup *lookup = argument;
-
-	lookup->reference = reference_lookup(lookup->name);
-}
-
-/* Add what one reference wants watched. */
-static void
-add_reference(Wanted *wanted, const char *name)
-{
-	QuietLookup lookup = {name, NULL};
-	ErrorData  *error = svc_try(look_up, &lookup);
-	Bitmapset  *conditions;
-	AttrNumber	key;
-	int			member = -1;
-
-	if (error && svc_is_interruption(error))
-		ReThrowError(error);
-	if (error || !lookup.reference || !lookup.reference->declared ||
-		lookup.reference->on_delete == ON_DELETE_KEEP)
-		return;
-	key = columns_below(lookup.reference, &conditions);
-	if (key <= 0)
-		return;
-	wanted->keys = append_unique(wanted->keys, get_attname(lookup.reference->published, key, false));
-	while ((member = bms_next_member(conditions, member)) >= 0)
-	{
-		AttrNumber	column = member + FirstLowInvalidHeapAttributeNumber;
-
-		if (column > 0)
-			wanted->conditions = append_unique(wanted->conditions,
-											   get_attname(lookup.reference->published, column, false));
-	}
-}
-
-/* The arguments of the triggers; NIL where nothing is to be watched. */
-static List *
-wanted_arguments(List *family)
-{
-	Wanted		wanted = {NIL, NIL};
-	List	   *args = NIL;
-	ListCell   *relation;
-	ListCell   *cell;
-
-	foreach(relation, family)
-		foreach(cell, reference_names_into(lfirst_oid(relation)))
-			add_reference(&wanted, lfirst(cell));
-	if (wanted.keys == NIL)
-		return NIL;
-	args = list_concat_copy(wanted.keys, list_make1(""));
-	return list_concat(args, wanted.conditions);
-}
-
-/* The relation and all that it is a part of, itself first. */
-static List *
-ancestry(Oid relation)
-{
-	List	   *relations;
-	SqlScope	scope;
-	MemoryContext old;
-
-	svc_sql_begin(&scope, InvalidOid);
-	relations = svc_ancestry(relation, InvalidOid, NIL);
-	old = MemoryContextSwitchTo(scope.cxt);
-	relations = list_copy(relations);
-	MemoryContextSwitchTo(old);
-	svc_sql_end(&scope);
-	return relations;
-}
-
-/*
- * A relation, everything that it is a part of by inheritance or partitioning,
- * and everything that is a part of one of those: statements on each of them
- * may change its rows.  What is above comes first.
- */
-List *
-tombstone_family(Oid relation)
-{
-	List	   *above = ancestry(relation);
-	List	   *family = NIL;
-
-	for (int i = list_length(above) - 1; i >= 0; i--)
-		family = list_concat_unique_oid(family,
-										find_all_inheritors(list_nth_oid(above, i), NoLock, NULL));
-	return family;
-}
-
-/* Triggers of published tables: name, type as in pg_trigger, and how they are made */
-static const struct
-{
-	const char *name;
-	int16		type;
-	const char *event;
-	const char *level;
-	char		state;			/* in which they are made, as in tgenabled */
-}			trigger_kinds[] = {
-	{"svc_watch_update", TRIGGER_TYPE_UPDATE, "AFTER UPDATE",
-	"REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT", TRIGGER_FIRES_ON_ORIGIN},
-	{"svc_watch_delete", TRIGGER_TYPE_DELETE, "AFTER DELETE",
-	"REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT", TRIGGER_FIRES_ON_ORIGIN},
-	{"svc_watch_truncate", TRIGGER_TYPE_TRUNCATE | TRIGGER_TYPE_BEFORE, "BEFORE TRUNCATE",
-	"FOR EACH STATEMENT", TRIGGER_FIRES_ALWAYS},
-	{"svc_watch_applied", TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_ROW,
-	"AFTER UPDATE OR DELETE", "FOR EACH ROW", TRIGGER_FIRES_ON_REPLICA}
-};
-
-/* Make one trigger, and bring it into its state. */
-static void
-make_trigger(Oid relation, int kind, List *args)
-{
-	svc_sql_do("CREATE OR REPLACE TRIGGER %s %s ON %s %s"
-			   " EXECUTE FUNCTION " SVC_SCHEMA ".watch_deletes(%s)",
-			   trigger_kinds[kind].name, trigger_kinds[kind].event, svc_quote_relation(relation),
-			   trigger_kinds[kind].level, svc_quote_trigger_arguments(args));
-	if (trigger_kinds[kind].state != TRIGGER_FIRES_ON_ORIGIN)
-		svc_set_trigger_state(relation, trigger_kinds[kind].name, trigger_kinds[kind].state);
-}
-
-/*
- * Make, change or drop the triggers of one relation.  Those that are there keep
- * their state: somebody may have disabled them.  Partitions inherit those that
- * are fired for each row.
- */
-static void
-make_triggers(Oid relation, List *args)
-{
-	char	   *name = svc_quote_relation(relation);
-	Oid			function = LookupFuncName(list_make2(makeString(SVC_SCHEMA),
-													 makeString("watch_deletes")), 0, NULL, false);
-
-	for (int i = 0; i < lengthof(trigger_kinds); i++)
-	{
-		if ((trigger_kinds[i].type & TRIGGER_TYPE_ROW) && get_rel_relispartition(relation))
-			continue;
-		if (args == NIL)
-			svc_sql_do("DROP TRIGGER IF EXISTS %s ON %s", trigger_kinds[i].name, name);
-		else if (svc_has_trigger(relation, trigger_kinds[i].name, trigger_kinds[i].type, function))
-			svc_set_trigger_call(relation, trigger_kinds[i].name, function, args);
-		else
-			make_trigger(relation, i, args);
-	}
-}
-
-/* Can triggers watch the rows of a relation? */
-static bool
-is_watchable(Oid relation)
-{
-	char		relkind = get_rel_relkind(relation);
-
-	return (relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE) &&
-		!isAnyTempNamespace(get_rel_namespace(relation));
-}
-
-/* Make the triggers of a published table and of all its family as the references into it want them. */
-void
-tombstone_watch(Oid published)
-{
-	List	   *family = tombstone_family(published);
-	List	   *args;
-	ListCell   *cell;
-	SqlScope	scope;
-
-	foreach(cell, family)
-		if (is_watchable(lfirst_oid(cell)))
-			svc_lock_relation(lfirst_oid(cell), ShareRowExclusiveLock);
-	args = wanted_arguments(family);
-	svc_sql_begin(&scope, svc_extension_owner());
-	svc_sql_quietly();
-	foreach(cell, family)
-		if (is_watchable(lfirst_oid(cell)))
-			make_triggers(lfirst_oid(cell), args);
-	svc_sql_end(&scope);
-}
-
-/* Watch a table, if there is one. */
-static void
-watch_protected(void *argument)
-{
-	Oid			relation = *(Oid *) argument;
-
-	if (is_watchable(relation))
-		tombstone_watch(relation);
-}
-
-/* A column of a row of the catalog; 0 for NULL. */
-static Datum
-row_value(const TriggerData *data, HeapTuple row, const char *column)
-{
-	TupleDesc	desc = RelationGetDescr(data->tg_relation);
-	bool		isnull;
-	Datum		value = heap_getattr(row, SPI_fnumber(desc, column), desc, &isnull);
-
-	return isnull ? (Datum) 0 : value;
-}
-
-/* The table that a row is about: of svc.entity, or of svc.reference. */
-static Oid
-published_by(const TriggerData *data, HeapTuple row)
-{
-	const char *service = NameStr(*DatumGetName(row_value(data, row, "service")));
-	const char *entity = NameStr(*DatumGetName(row_value(data, row, "entity")));
-	ContractEntry entry;
-	Oid			contract;
-
-	if (RelationGetRelid(data->tg_relation) == svc_catalog_relation("entity"))
-		return DatumGetObjectId(row_value(data, row, "relation"));
-	contract = reference_relation_of_name(reference_contract_name(service, entity), NULL, NULL);
-	if (!OidIsValid(contract))
-		return InvalidOid;
-	return contract_entry(contract, &entry) ? entry.relation : contract;
-}
-
-/* Does an entity show other rows, or the same ones under another condition? */
-static bool
-shows_others(const TriggerData *data)
-{
-	Datum		before = row_value(data, data->tg_trigtuple, "filter");
-	Datum		after = row_value(data, data->tg_newtuple, "filter");
-
-	return published_by(data, data->tg_trigtuple) != published_by(data, data->tg_newtuple) ||
-		(before != after && (!before || !after || !datum_image_eq(before, after, false, -1)));
-}
-
-/*
- * An entity shows other rows now.  Which keys it does not show any more is not
- * known, so all that refers to it must be looked at.
- */
-static void
-bury_unknown(Oid published)
-{
-	ListCell   *cell;
-
-	foreach(cell, reference_names_into(published))
-		tombstone_add(lfirst(cell), NULL);
-}
-
-/*
- * svc.watch_changed(): trigger on svc.entity and svc.reference, AFTER, for each
- * row: another table is to be watched, or in another way.
- */
-Datum
-svc_watch_changed(PG_FUNCTION_ARGS)
-{
-	TriggerData *data = (TriggerData *) fcinfo->context;
-	Oid			relations[2] = {InvalidOid, InvalidOid};
-
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(data->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("svc.watch_changed() can only be called as a trigger for each row")));
-	/* a restore brings the rows first, and then the triggers as they were */
-	if (TRIGGER_FIRED_BY_INSERT(data->tg_event) && !svc_sql_is_own())
-		PG_RETURN_POINTER(NULL);
-	/* the row that fired us is to be seen from here on */
-	CommandCounterIncrement();
-	if (!svc_catalog_mentions("reference", 0, NIL) && !TRIGGER_FIRED_BY_DELETE(data->tg_event))
-		PG_RETURN_POINTER(NULL);
-	relations[0] = published_by(data, data->tg_trigtuple);
-	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
-		relations[1] = published_by(data, data->tg_newtuple);
-	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event) &&
-		RelationGetRelid(data->tg_relation) == svc_catalog_relation("entity") && shows_others(data))
-		bury_unknown(relations[1]);
-	for (int i = 0; i < lengthof(relations); i++)
-		if (OidIsValid(relations[i]) && (i == 0 || relations[i] != relations[0]))
-			(void) svc_run_protected(watch_protected, &relations[i], true,
-									 "deletions in what is published cannot be watched",
-									 "See SELECT * FROM svc.status().");
-	PG_RETURN_POINTER(NULL);
-}
-
 /*
  * Note the keys of a table that leaves a published one, by the arguments of its
  * own trigger, and as keys of one that stays.
  */
-static void
-add_leaving(Oid relation, Oid parent)
+void
+watch_note_leaving(Oid relation, Oid parent)
 {
 	Relation	rel = table_open(relation, NoLock);
 	Oid			function = LookupFuncName(list_make2(makeString(SVC_SCHEMA),
@@ -741,126 +353,4 @@ add_leaving(Oid relation, Oid parent)
 		flush(watch);
 	}
 	table_close(rel, NoLock);
-}
-
-/* The same for a table with all that is part of it. */
-static void
-add_leaving_family(Oid relation, Oid parent)
-{
-	ListCell   *cell;
-
-	foreach(cell, find_all_inheritors(relation, NoLock, NULL))
-		if (is_watchable(lfirst_oid(cell)))
-			add_leaving(lfirst_oid(cell), parent);
-}
-
-/* Tables that are moved into others, or out of them, or get another shape. */
-static void
-follow_alter_table(AlterTableStmt *stmt, Oid relation)
-{
-	ListCell   *cell;
-
-	foreach(cell, stmt->cmds)
-	{
-		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, cell);
-		Oid			other;
-
-		switch (cmd->subtype)
-		{
-			case AT_DetachPartition:
-			case AT_DetachPartitionFinalize:
-				other = svc_ddl_named_table(cmd);
-				add_leaving_family(other, relation);
-				tombstone_watch(other);
-				break;
-			case AT_AttachPartition:
-			case AT_AddInherit:
-				tombstone_watch(relation);
-				break;
-			case AT_DropInherit:
-				add_leaving_family(relation, svc_ddl_named_table(cmd));
-				tombstone_watch(relation);
-				break;
-			default:
-				break;
-		}
-	}
-}
-
-/* Tables that were made as part of others. */
-static void
-follow_created(List *objects)
-{
-	ListCell   *cell;
-
-	foreach(cell, objects)
-	{
-		DdlObject  *object = lfirst(cell);
-
-		if (object->class_id == RelationRelationId && strcmp(object->tag, "CREATE TABLE") == 0 &&
-			is_watchable(object->object_id) && has_superclass(object->object_id))
-			tombstone_watch(object->object_id);
-	}
-}
-
-/* Keep the triggers in step with what was made and altered. */
-static void
-follow_altered(Node *command, List *objects)
-{
-	RenameStmt *rename = svc_ddl_column_rename(command);
-	ListCell   *cell;
-
-	if (!command || objects == NIL || !svc_catalog_mentions("reference", 0, NIL))
-		return;
-	if (rename)
-	{
-		foreach(cell, svc_ddl_relations(objects))
-			if (is_watchable(lfirst_oid(cell)))
-				tombstone_watch(lfirst_oid(cell));
-	}
-	else if (IsA(command, AlterTableStmt))
-		follow_alter_table((AlterTableStmt *) command,
-						   svc_ddl_altered_table((AlterTableStmt *) command, objects));
-	else if (!IsA(command, RenameStmt))
-		follow_created(objects);
-}
-
-/*
- * Parts of published tables are about to be dropped: when they are gone it is
- * too late to read their keys.  Only of tables that the caller may drop.
- */
-static void
-before_drop_table(DropStmt *command)
-{
-	ListCell   *cell;
-
-	if (!svc_catalog_mentions("reference", 0, NIL))
-		return;
-	foreach(cell, command->objects)
-	{
-		Oid			relation = RangeVarGetRelid(makeRangeVarFromNameList(lfirst_node(List, cell)),
-												NoLock, true);
-
-		if (!OidIsValid(relation) || !has_superclass(relation) ||
-			!(object_ownercheck(RelationRelationId, relation, GetUserId()) ||
-			  object_ownercheck(NamespaceRelationId, get_rel_namespace(relation), GetUserId())))
-			continue;
-		/* what DROP TABLE locks, in its order: the table above a partition first */
-		if (get_rel_relispartition(relation))
-			svc_lock_relation(get_partition_parent(relation, true), AccessExclusiveLock);
-		svc_lock_relation(relation, AccessExclusiveLock);
-		add_leaving_family(relation, llast_oid(ancestry(relation)));
-	}
-}
-
-static const DdlHandler watch_ddl = {
-	.follow_altered = follow_altered,
-	.before_drop_table = before_drop_table
-};
-
-/* What watching does when the library is loaded. */
-void
-WatchInit(void)
-{
-	svc_register_ddl_handler(&watch_ddl);
 }

@@ -16,6 +16,7 @@
 #include "commands/async.h"
 #include "commands/prepare.h"
 #include "commands/sequence.h"
+#include "core/cancel.h"
 #include "core/session.h"
 #include "libpq/pqformat.h"
 #include "libpq/pqmq.h"
@@ -263,6 +264,7 @@ svc_runner_main(Datum arg)
 	shm_mq_handle *queue;
 
 	pqsignal(SIGTERM, die);
+	svc_cancel_count();
 	BackgroundWorkerUnblockSignals();
 
 	MemoryContextSwitchTo(TopMemoryContext);

@@ -222,12 +222,20 @@ consumers_of(const char *service, const char *entity)
 }
 
 static ContractUsers registered_users = NULL;
+static void (*registered_granted) (void) = NULL;
 
 /* Let a module say what stands on contracts; called when the library is loaded. */
 void
 contract_register_users(ContractUsers users)
 {
 	registered_users = users;
+}
+
+/* Let a module hear of grants; called when the library is loaded. */
+void
+contract_register_granted(void (*granted) (void))
+{
+	registered_granted = granted;
 }
 
 /* What stands on an entity of a service, or on any, besides queries. */
@@ -579,6 +587,25 @@ views_of(const char *service)
 	return views;
 }
 
+/*
+ * Drop a service's contract, where nothing else depends on it: keys are looked
+ * up by its name, which another contract can only have when this one is gone.
+ */
+void
+contract_drop(const Service *service)
+{
+	char	   *schema = service_contract_schema(service->name);
+	Oid			oid = get_namespace_oid(schema, true);
+	ListCell   *cell;
+
+	if (!OidIsValid(oid) || !service_owns_schema(service, oid))
+		return;
+	foreach(cell, views_of(service->name))
+		if (get_rel_name(lfirst_oid(cell)))
+			svc_sql_do("DROP VIEW %s", svc_quote_relation(lfirst_oid(cell)));
+	svc_sql_do("DROP SCHEMA %s", quote_identifier(schema));
+}
+
 /* Grant a service's contract to everybody who was promised it. */
 void
 contract_grant(const char *service)
@@ -587,6 +614,8 @@ contract_grant(const char *service)
 
 	if (views != NIL)
 		right_mend(service, views);
+	if (registered_granted)
+		registered_granted();
 }
 
 /* Take back what a consumer holds on a service's contract and is not granted any more. */

@@ -25,6 +25,9 @@ extern bool contract_entry_named(const char *service, const char *entity, Contra
 typedef List *(*ContractUsers) (const char *service, const char *entity);
 
 extern void contract_register_users(ContractUsers users);
+
+/* Called when contracts are granted */
+extern void contract_register_granted(void (*granted) (void));
 extern List *contract_users(const char *service, const char *entity);
 extern void contract_tell_users(const char *service, const char *entity);
 
@@ -36,6 +39,7 @@ extern void contract_check_no_consumers(const Service *service, bool force);
 extern void contract_welcome_consumer(const char *consumer);
 extern void contract_forget_consumer(const char *consumer);
 extern void contract_lock(const char *service, const char *consumer);
+extern void contract_drop(const Service *service);
 extern void contract_grant(const char *service);
 extern void contract_take_back(const char *service, const char *consumer);
 

@@ -155,7 +155,10 @@ drop_schemas(const Service *service)
 		svc_sql_do("DROP SCHEMA %s CASCADE", service_joined(service_strings(rows)));
 }
 
-/* Forget a service, and drop what was made for it where that is wanted. */
+/*
+ * Forget a service, and drop what was made for it where that is wanted.  What
+ * looks up keys in its contract is left waiting for another one of that name.
+ */
 static void
 forget_service(const Service *service, bool drop_objects, Oid caller)
 {
@@ -171,6 +174,8 @@ forget_service(const Service *service, bool drop_objects, Oid caller)
 		check_may_drop_roles(caller, roles);
 		drop_schemas(service);
 	}
+	else if (contract_users(service->name, NULL) != NIL)
+		contract_drop(service);
 	contract_forget_consumer(service->name);
 	svc_sql("DELETE FROM svc.service WHERE service = $1", sql_name(service->name));
 	contract_tell_users(service->name, NULL);

@@ -30,6 +30,7 @@
 #include "commands/trigger.h"
 #include "core/args.h"
 #include "core/extension.h"
+#include "core/inval.h"
 #include "service/connection.h"
 #include "service/ownership.h"
 #include "service/service.h"
@@ -73,7 +74,7 @@ SVC_FUNCTION(svc_catalog_changed);
 
 /* Note that something changed.  Only sets flags, as a callback must. */
 static void
-invalidate_ownership(Datum arg, Oid relid)
+invalidate_ownership(Oid relid)
 {
 	OwnershipEntry *entry;
 
@@ -106,7 +107,7 @@ invalidate_schema(Datum arg, int cacheid, uint32 hashvalue)
 void
 OwnershipInit(void)
 {
-	CacheRegisterRelcacheCallback(invalidate_ownership, (Datum) 0);
+	svc_on_relation_change(invalidate_ownership);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, invalidate_schema, (Datum) 0);
 }
 

@@ -230,7 +230,7 @@ CREATE FUNCTION svc.drop_service(service name, drop_objects boolean = false,
     RETURNS void
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_drop_service';
 COMMENT ON FUNCTION svc.drop_service(name, boolean, boolean, boolean, name) IS
-'Forgets a service, in this database or in another one of the cluster. drop_objects: also drops its database (called from another one), its schema, its contract schema and its roles, except those that were adopted; without it they stay. if_exists: no error if there is none. force: consumers that are not in the service''s database are not asked. database: where it is; NULL (default): here, or in the one database that says it is this service''s.
+'Forgets a service, in this database or in another one of the cluster. drop_objects: also drops its database (called from another one), its schema, its contract schema and its roles, except those that were adopted; without it they stay. if_exists: no error if there is none. force: consumers that are not in the service''s database are not asked, and references into the service wait until another one publishes the same: its contract schema is dropped for that. database: where it is; NULL (default): here, or in the one database that says it is this service''s.
 Errors: 22023 there are several, and database was not given; 42704 no such service; 2BP01 others depend on it, with their list; 42501 rights are missing; 25001 for another database inside a transaction block or a function; 55006 its database is in use, or is this one; 55000 it is not finished, and drop_objects was not given; 53000 no background worker got free; 57000 the worker ended: call again.';
 
 -- For a service's owner

@@ -86,10 +86,12 @@ add_library_rows(FunctionCallInfo fcinfo)
 		add_row(fcinfo, "library", "error",
 				psprintf("version %s, but its SQL objects are of version %s", SVC_VERSION, sql),
 				"ALTER EXTENSION svc_ownership UPDATE; if the library is the older one, restart the server.");
-	add_row(fcinfo, "preload", "ok",
-			preloaded ? "in shared_preload_libraries"
-			: "not in shared_preload_libraries: loaded at the first use in each session, and nothing is missing",
-			NULL);
+	if (preloaded)
+		add_row(fcinfo, "preload", "ok", "in shared_preload_libraries", NULL);
+	else
+		add_row(fcinfo, "preload", "ok",
+				"not in shared_preload_libraries: there are no workers, and what is left for later stays pending",
+				"CALL svc.run_pending() does it. For workers, and checks against other databases: add svc_ownership to shared_preload_libraries, and restart.");
 	if (RecoveryInProgress())
 		add_row(fcinfo, "server", "warning", "standby: everything can be read, nothing changed",
 				"Make changes on the primary.");

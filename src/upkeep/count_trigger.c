@@ -13,6 +13,7 @@
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "core/extension.h"
+#include "core/inval.h"
 #include "core/trigger.h"
 #include "upkeep/count_trigger.h"
 #include "upkeep/counter.h"
@@ -63,7 +64,7 @@ depends_on(const CounterSet *set, Oid relation)
 
 /* A relation changed.  Only sets flags, as a callback must. */
 static void
-relation_changed(Datum arg, Oid relation)
+relation_changed(Oid relation)
 {
 	HASH_SEQ_STATUS status;
 	CounterSetEntry *entry;
@@ -81,7 +82,7 @@ relation_changed(Datum arg, Oid relation)
 static void
 object_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
-	relation_changed(arg, InvalidOid);
+	relation_changed(InvalidOid);
 }
 
 /* Free the sets that nothing can be using any more. */
@@ -109,7 +110,7 @@ free_retired_sets(XactEvent event, void *arg)
 void
 CountTriggerInit(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	svc_on_relation_change(relation_changed);
 	CacheRegisterSyscacheCallback(PROCOID, object_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, object_changed, (Datum) 0);
 	RegisterXactCallback(free_retired_sets, NULL);
@@ -213,13 +214,9 @@ get_set(Relation rel, Trigger *trigger)
 static TriggerData *
 check_protocol(FunctionCallInfo fcinfo)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
+	TriggerData *data = svc_trigger_data(fcinfo, "svc.count_changes()");
 	bool		good;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("svc.count_changes() can only be called as a trigger")));
 	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
 		good = TRIGGER_FIRED_BEFORE(data->tg_event);
 	else
@@ -227,11 +224,8 @@ check_protocol(FunctionCallInfo fcinfo)
 			(data->tg_newtable || TRIGGER_FIRED_BY_DELETE(data->tg_event)) &&
 			(data->tg_oldtable || TRIGGER_FIRED_BY_INSERT(data->tg_event));
 	if (!good || data->tg_trigger->tgnargs == 0 || data->tg_trigger->tgnargs % COUNTER_ARGS != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" of \"%s\" cannot call svc.count_changes()",
-						data->tg_trigger->tgname, RelationGetRelationName(data->tg_relation)),
-				 errhint("svc.keep_count makes the triggers that a counter needs.")));
+		svc_refuse_trigger(data, "svc.count_changes()",
+						   "svc.keep_count makes the triggers that a counter needs.");
 	return data;
 }
 

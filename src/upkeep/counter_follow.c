@@ -6,15 +6,14 @@
 
 #include "access/relation.h"
 #include "catalog/namespace.h"
-#include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "core/ddl.h"
 #include "core/extension.h"
+#include "core/move.h"
 #include "core/relation.h"
 #include "core/sql.h"
 #include "nodes/parsenodes.h"
-#include "storage/lmgr.h"
 #include "upkeep/count_filter.h"
 #include "upkeep/count_filter_ddl.h"
 #include "upkeep/count_trigger.h"
@@ -82,9 +81,9 @@ follow_rename(SqlScope *scope, Node *command, List *objects)
 	bool		of_column = svc_ddl_column_rename(command) && relations != NIL;
 	ListCell   *cell;
 
-	/* the column has the new name in partitions and children, too */
+	/* the column has the new name in partitions and children, and in tables of a type, too */
 	if (of_column)
-		relations = find_all_inheritors(linitial_oid(relations), NoLock, NULL);
+		relations = svc_ddl_renamed_in(objects);
 	if (rename && rename->renameType == OBJECT_SCHEMA)
 		rows = counter_select(scope, psprintf("target IN (SELECT c.oid FROM pg_catalog.pg_class c"
 											   " WHERE c.relnamespace = %u) OR source = ANY ($1)",
@@ -99,14 +98,6 @@ follow_rename(SqlScope *scope, Node *command, List *objects)
 	remake_triggers(scope, rows);
 }
 
-/* A table that an ALTER TABLE brought into others, and took out of others */
-typedef struct Move
-{
-	Oid			child;
-	List	   *arrived;		/* parents */
-	List	   *departed;		/* former parents */
-} Move;
-
 /* One part of a moved table, with the counters that it counts for from now on, and no more */
 typedef struct MovedPart
 {
@@ -115,30 +106,24 @@ typedef struct MovedPart
 	List	   *lost;
 } MovedPart;
 
-/*
- * What a move means for the child or one of its parts.  There may be other
- * ways from it to the same source: then nothing changes.
- */
+/* What a move means for the child or one of its parts. */
 static MovedPart *
-moved_part(SqlScope *scope, const Move *move, Oid relation)
+moved_part(SqlScope *scope, const TableMove *move, Oid relation)
 {
 	MovedPart  *part = palloc(sizeof(MovedPart));
-	List	   *after = svc_ancestry(relation, InvalidOid, NIL);
-	List	   *before = svc_ancestry(relation, move->child, move->arrived);
-	ListCell   *cell;
+	List	   *gained;
+	List	   *lost;
 
-	foreach(cell, move->departed)
-		before = list_concat_unique_oid(before,
-										svc_ancestry(lfirst_oid(cell), InvalidOid, NIL));
+	svc_move_ways(move, relation, &gained, &lost);
 	part->relation = relation;
-	part->gained = counter_select(scope, "source = ANY ($1)", list_difference_oid(after, before));
-	part->lost = counter_select(scope, "source = ANY ($1)", list_difference_oid(before, after));
+	part->gained = counter_select(scope, "source = ANY ($1)", gained);
+	part->lost = counter_select(scope, "source = ANY ($1)", lost);
 	return part;
 }
 
 /* Say that a source became a part of something, by which its rows can be changed unseen. */
 static void
-warn_of_hidden_source(SqlScope *scope, const Move *move)
+warn_of_hidden_source(SqlScope *scope, const TableMove *move)
 {
 	ListCell   *cell;
 
@@ -160,7 +145,7 @@ warn_of_hidden_source(SqlScope *scope, const Move *move)
 
 /* Make the triggers of a moved table, and find out what its parts count for; NIL: nothing. */
 static List *
-follow_moved_triggers(const Move *move)
+follow_moved_triggers(const TableMove *move)
 {
 	List	   *parts = NIL;
 	bool		matters = false;
@@ -187,7 +172,7 @@ follow_moved_triggers(const Move *move)
 
 /* A table became part of others, or is none any more: its rows count there, or no longer. */
 static void
-follow_move(const Move *move)
+follow_move(const TableMove *move)
 {
 	List	   *parts = follow_moved_triggers(move);
 	Deltas	   *deltas;
@@ -206,42 +191,6 @@ follow_move(const Move *move)
 		counter_count_relation(deltas, part->relation, part->lost, -1);
 	}
 	(void) delta_apply(deltas);
-}
-
-/* Follow the parts of an ALTER TABLE that move tables in and out of others. */
-static void
-follow_alter_table(AlterTableStmt *stmt, Oid relation)
-{
-	Move		move = {relation, NIL, NIL};
-	ListCell   *cell;
-
-	foreach(cell, stmt->cmds)
-	{
-		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, cell);
-
-		switch (cmd->subtype)
-		{
-			case AT_AttachPartition:
-				move.child = svc_ddl_named_table(cmd);
-				move.arrived = list_make1_oid(relation);
-				break;
-			case AT_DetachPartition:
-			case AT_DetachPartitionFinalize:
-				move.child = svc_ddl_named_table(cmd);
-				move.departed = list_make1_oid(relation);
-				break;
-			case AT_AddInherit:
-				move.arrived = lappend_oid(move.arrived, svc_ddl_named_table(cmd));
-				break;
-			case AT_DropInherit:
-				move.departed = lappend_oid(move.departed, svc_ddl_named_table(cmd));
-				break;
-			default:
-				break;
-		}
-	}
-	if (OidIsValid(move.child) && (move.arrived != NIL || move.departed != NIL))
-		follow_move(&move);
 }
 
 /* Tables that were made as part of others: they are empty. */
@@ -270,20 +219,22 @@ follow_created(List *objects)
 static void
 follow_altered(Node *command, List *objects)
 {
+	TableMove	move = {InvalidOid, NIL, NIL};
 	SqlScope	scope;
 
 	if (!command || objects == NIL || !svc_catalog_mentions("counter", 0, NIL))
 		return;
+	if (IsA(command, AlterTableStmt))
+		move = svc_move_of((AlterTableStmt *) command, objects);
 	if (IsA(command, RenameStmt) || IsA(command, AlterObjectSchemaStmt))
 	{
 		svc_sql_begin(&scope, svc_extension_owner());
 		follow_rename(&scope, command, objects);
 		svc_sql_end(&scope);
 	}
-	else if (IsA(command, AlterTableStmt))
-		follow_alter_table((AlterTableStmt *) command,
-						   svc_ddl_altered_table((AlterTableStmt *) command, objects));
-	else
+	else if (OidIsValid(move.child))
+		follow_move(&move);
+	else if (!IsA(command, AlterTableStmt))
 		follow_created(objects);
 }
 
@@ -296,12 +247,9 @@ tables_to_drop(DropStmt *command)
 
 	foreach(cell, command->objects)
 	{
-		Oid			relation = RangeVarGetRelid(makeRangeVarFromNameList(lfirst_node(List, cell)),
-												NoLock, true);
+		Oid			relation = svc_ddl_table_to_drop(lfirst_node(List, cell));
 
-		if (OidIsValid(relation) &&
-			(object_ownercheck(RelationRelationId, relation, GetUserId()) ||
-			 object_ownercheck(NamespaceRelationId, get_rel_namespace(relation), GetUserId())))
+		if (OidIsValid(relation))
 			relations = list_concat_unique_oid(relations, find_all_inheritors(relation, NoLock, NULL));
 	}
 	return relations;
@@ -329,15 +277,6 @@ counters_to_leave(Oid relation, List *dropped)
 	return rows;
 }
 
-/* Lock what DROP TABLE will lock, in its order: the table above a partition first. */
-static void
-lock_to_drop(Oid relation)
-{
-	if (get_rel_relispartition(relation))
-		LockRelationOid(get_partition_parent(relation, true), AccessExclusiveLock);
-	svc_lock_relation(relation, AccessExclusiveLock);
-}
-
 /*
  * Partitions and children of sources are about to be dropped: their rows count
  * no longer.  When they are gone it is too late to count them.
@@ -360,7 +299,7 @@ before_drop_table(DropStmt *command)
 
 		if (rows == NIL || isOtherTempNamespace(get_rel_namespace(relation)))
 			continue;
-		lock_to_drop(relation);
+		svc_ddl_lock_to_drop(relation);
 		counter_count_relation(deltas, relation, rows, -1);
 	}
 	(void) delta_apply(deltas);

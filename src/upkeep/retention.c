@@ -432,15 +432,14 @@ static void
 follow_altered(Node *command, List *objects)
 {
 	RenameStmt *rename = svc_ddl_column_rename(command);
-	List	   *relations = svc_ddl_relations(objects);
 	SqlScope	scope;
 
-	if (!rename || relations == NIL || !svc_catalog_mentions("retention", 0, NIL))
+	if (!rename || objects == NIL || !svc_catalog_mentions("retention", 0, NIL))
 		return;
-	relations = find_all_inheritors(linitial_oid(relations), NoLock, NULL);
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql("UPDATE svc.retention SET age_column = $3 WHERE relation = ANY ($1) AND age_column = $2",
-			sql_oids(relations, OIDARRAYOID), sql_name(rename->subname), sql_name(rename->newname));
+			sql_oids(svc_ddl_renamed_in(objects), OIDARRAYOID), sql_name(rename->subname),
+			sql_name(rename->newname));
 	svc_sql_end(&scope);
 }
 

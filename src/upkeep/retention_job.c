@@ -9,9 +9,9 @@
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "core/extension.h"
+#include "core/inval.h"
 #include "core/relation.h"
 #include "upkeep/retention.h"
-#include "utils/inval.h"
 #include "utils/timestamp.h"
 #include "worker/worker.h"
 
@@ -33,7 +33,7 @@ static Oid	retention_relid = InvalidOid;
 
 /* Something was declared, or may have been: look at once.  Only sets flags, as a callback must. */
 static void
-declarations_changed(Datum arg, Oid relid)
+declarations_changed(Oid relid)
 {
 	if (!OidIsValid(relid) || relid == retention_relid)
 		next_look = 0;
@@ -54,8 +54,6 @@ list_tables(void *argument)
 	List	   *retentions;
 	ListCell   *cell;
 
-	if (!OidIsValid(retention_relid))
-		CacheRegisterRelcacheCallback(declarations_changed, (Datum) 0);
 	retention_relid = svc_catalog_relation("retention");
 	retentions = retention_list(BOOTSTRAP_SUPERUSERID, InvalidOid);
 	foreach(cell, retentions)
@@ -111,7 +109,7 @@ clean(Cleaning *cleaning)
 	{
 		if (worker_must_leave())
 			return false;
-		error = worker_transaction(XACT_READ_COMMITTED, clean_batch, cleaning);
+		error = worker_transaction_of_theirs(XACT_READ_COMMITTED, clean_batch, cleaning);
 		if (error)
 			complain(cleaning, error);
 		/* rows that a trigger or a rule keeps must not keep us */
@@ -163,4 +161,5 @@ void
 RetentionJobInit(void)
 {
 	worker_register_job(&retention_job);
+	svc_on_relation_change(declarations_changed);
 }

@@ -12,6 +12,7 @@
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "core/trigger.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datum.h"
@@ -40,12 +41,8 @@ SVC_FUNCTION(svc_update_updated_at_column);
 static void
 check_protocol(FunctionCallInfo fcinfo)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
+	TriggerData *data = svc_trigger_data(fcinfo, "update_updated_at_column()");
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("update_updated_at_column() can only be called as a trigger")));
 	if (!TRIGGER_FIRED_BEFORE(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
 		!(data->tg_trigger->tgtype & TRIGGER_TYPE_UPDATE))
 		ereport(ERROR,

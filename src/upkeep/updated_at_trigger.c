@@ -345,7 +345,7 @@ follow_altered(Node *command, List *objects)
 
 	if (!rename || objects == NIL)
 		return;
-	foreach(cell, find_all_inheritors(((DdlObject *) linitial(objects))->object_id, NoLock, NULL))
+	foreach(cell, svc_ddl_renamed_in(objects))
 		foreach(trigger, triggers_of_column(lfirst_oid(cell), rename))
 		{
 			Swap	   *swap = lfirst(trigger);

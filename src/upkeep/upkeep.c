@@ -4,6 +4,7 @@
 #include "core/svc.h"
 
 #include "core/relation.h"
+#include "core/sql.h"
 #include "upkeep/upkeep.h"
 #include "utils/guc.h"
 
@@ -25,7 +26,6 @@ upkeep_begin_path_of(Oid relation)
 {
 	int			guc_level = NewGUCNestLevel();
 
-	(void) set_config_option("search_path", svc_search_path_of(relation),
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	svc_sql_set("search_path", svc_search_path_of(relation));
 	return guc_level;
 }

@@ -8,6 +8,7 @@
 #include "core/svc.h"
 
 #include "access/xact.h"
+#include "core/cancel.h"
 #include "core/session.h"
 #include "core/wait.h"
 #include "pgstat.h"
@@ -147,7 +148,7 @@ remember_end(Oid database)
 	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
 	entry = doorbell_database(database);
 	if (entry)
-		strlcpy(entry->error, error->message, MAX_ERROR);
+		(void) doorbell_note_error(entry, error->message);
 	LWLockRelease(worker_shared->lock);
 	MemoryContextSwitchTo(old);
 }
@@ -162,7 +163,7 @@ svc_worker_main(Datum arg)
 	Oid			database;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGINT, StatementCancelHandler);
+	svc_cancel_count();
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 

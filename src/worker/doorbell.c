@@ -11,6 +11,7 @@
 #include "core/svc.h"
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "worker/doorbell.h"
 #include "worker/leave.h"
 #include "worker/worker.h"
@@ -110,11 +111,22 @@ doorbell_add(Oid database)
 	return entry;
 }
 
-/* Forget that somebody rang; with the lock held. */
-void
-doorbell_silence(WorkerDatabase *database)
+/*
+ * Keep what went wrong in a database, our own, for svc.workers; false: it is what
+ * is known already.  With the lock held exclusively.
+ */
+bool
+doorbell_note_error(WorkerDatabase *database, const char *error)
 {
-	(void) pg_atomic_fetch_and_u64(&database->bell, ~RUNG);
+	char		shown[MAX_ERROR];
+	bool		is_new;
+
+	/* a character is not cut in two */
+	strlcpy(shown, error, pg_mbcliplen(error, strlen(error), MAX_ERROR - 1) + 1);
+	is_new = strcmp(database->error, shown) != 0;
+	strlcpy(database->error, shown, MAX_ERROR);
+	database->encoding = GetDatabaseEncoding();
+	return is_new;
 }
 
 /* Forget a database; with the lock held exclusively. */

@@ -15,7 +15,7 @@ extern bool doorbell_is_rung(Oid database);
 extern WorkerDatabase *doorbell_database(Oid database);
 extern WorkerDatabase *doorbell_add(Oid database);
 extern Oid	doorbell_of(WorkerDatabase *database, bool *rung);
-extern void doorbell_silence(WorkerDatabase *database);
+extern bool doorbell_note_error(WorkerDatabase *database, const char *error);
 extern void doorbell_remove(WorkerDatabase *database);
 
 #endif							/* SVC_WORKER_DOORBELL_H */

@@ -96,12 +96,13 @@ COMMENT ON FUNCTION svc.journal_entries(int) IS
 'Superusers only: entries of the journal that were not consumed yet. number: entries of one row are in this order. bytes: of all keys; Without bytes and keys: the journal was full, and everything will be swept. max_keys: how many keys of each entry are shown (default 10).
 Errors: 42501 not a superuser; 22004, 22023 max_keys is NULL or negative.';
 
-CREATE FUNCTION svc.journal_backlog(OUT kind "char", OUT relation regclass, OUT subject name,
+CREATE FUNCTION svc.journal_backlog(max_entries int = NULL, OUT kind "char", OUT relation regclass, OUT subject name,
         OUT entries bigint, OUT bytes bigint, OUT oldest timestamptz)
     RETURNS SETOF record
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_journal_backlog';
-COMMENT ON FUNCTION svc.journal_backlog() IS
-'How much the journal holds that was not consumed yet, of relations whose owner the caller is a member of; members of pg_monitor see all. Read svc.journal_pending.';
+COMMENT ON FUNCTION svc.journal_backlog(int) IS
+'How much the journal holds that was not consumed yet, of relations whose owner the caller is a member of; members of pg_monitor see all. Read svc.journal_pending. max_entries: look at so many entries at most, of all kinds and relations, the oldest first; for each kind of which there may be more there is a row that has nothing else. NULL (default): at all.
+Errors: 22023 max_entries is not positive.';
 
 CREATE VIEW svc.journal_pending AS
 SELECT b.kind, b.relation, b.subject, b.entries, b.bytes, b.oldest

@@ -15,6 +15,7 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "core/extension.h"
+#include "core/inval.h"
 #include "nodes/execnodes.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -33,23 +34,29 @@ typedef enum StateColumn
 static JournalTables tables;
 static bool tables_known = false;
 
+/* A message about them came since the look-ups began */
+static bool tables_changed = false;
+
 /* One of the tables changed, or what is written now.  Only sets a flag, as a callback must. */
 static void
-forget_tables(Datum arg, Oid relid)
+forget_tables(Oid relid)
 {
 	bool		ours = !OidIsValid(relid) || relid == tables.state || relid == tables.cursor;
 
 	for (int i = 0; i < JOURNAL_GENERATIONS; i++)
 		ours = ours || relid == tables.generation[i];
 	if (ours)
+	{
 		tables_known = false;
+		tables_changed = true;
+	}
 }
 
 /* What the journal's tables do when the library is loaded. */
 void
 JournalTableInit(void)
 {
-	CacheRegisterRelcacheCallback(forget_tables, (Datum) 0);
+	svc_on_relation_change(forget_tables);
 }
 
 /* One of our tables or indexes, which must be there. */
@@ -98,8 +105,8 @@ journal_tables(void)
 {
 	if (tables_known)
 		return &tables;
-	/* a message that comes during the look-ups makes us look again the next time */
-	tables_known = true;
+	/* a message that comes during the look-ups makes us look again the next time, as does an error */
+	tables_changed = false;
 	tables.state = table_of("journal_state");
 	tables.cursor = table_of("journal_cursor");
 	tables.cursor_index = table_of("journal_cursor_index");
@@ -109,6 +116,7 @@ journal_tables(void)
 		tables.index[i] = table_of(psprintf("journal_%d_index", i));
 	}
 	read_state();
+	tables_known = !tables_changed;
 	return &tables;
 }
 

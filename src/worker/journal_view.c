@@ -40,6 +40,8 @@ typedef struct Look
 	int			max_keys;		/* how many keys of an entry are shown */
 	const char *kinds;
 	const JournalCursor *cursor;
+	int			max_entries;	/* how many entries are looked at; -1: all */
+	int			left;			/* of them */
 } Look;
 
 /* What is unread of one subject */
@@ -57,6 +59,17 @@ typedef struct Backlog
 	int64		bytes;
 	TimestampTz oldest;
 } Backlog;
+
+/* Has enough been looked at?  Else the next entry is. */
+static bool
+is_enough(Look *look)
+{
+	if (look->left == 0)
+		return true;
+	if (look->left > 0)
+		look->left--;
+	return false;
+}
 
 /* Is an entry among those that are looked at? */
 static bool
@@ -80,12 +93,31 @@ size_of_keys(HeapTuple entry, TupleDesc desc)
 	return isnull ? 0 : (int64) toast_raw_datum_size(keys);
 }
 
+/* Say that there may be more entries of the kinds that are looked at. */
+static void
+report_rest(const Look *look)
+{
+	Datum		values[BACKLOG_COLUMNS] = {0};
+	bool		nulls[BACKLOG_COLUMNS];
+
+	memset(nulls, true, sizeof(nulls));
+	nulls[0] = false;
+	for (const char *kind = look->kinds; *kind != '\0'; kind++)
+	{
+		values[0] = CharGetDatum(*kind);
+		tuplestore_putvalues(look->result->setResult, look->result->setDesc, values, nulls);
+	}
+}
+
 /* Look at what the cursor of some kinds has not read. */
 static void
 look_at(Look *look, JournalVisit visit)
 {
+	look->left = look->max_entries;
 	if (look->kinds[0] != '\0')
 		journal_scan_all(look->cursor->read, journal_snapshot_now(), visit, look);
+	if (look->max_entries > 0 && look->left == 0)
+		report_rest(look);
 }
 
 /* Look at what consumers have not read, and at the kinds that nobody reads. */
@@ -129,6 +161,8 @@ count_entry(int generation, HeapTuple entry, TupleDesc desc, void *argument)
 		DatumGetTimestampTz(journal_column(entry, desc, JOURNAL_ADDED_AT));
 	bool		found;
 
+	if (is_enough(look))
+		return false;
 	if (!is_looked_at(look, entry, desc))
 		return true;
 	key.relation = DatumGetObjectId(journal_column(entry, desc, JOURNAL_RELATION));
@@ -185,15 +219,19 @@ report_backlog(ReturnSetInfo *result, HTAB *table)
 }
 
 /*
- * svc.journal_backlog() → kind, relation, subject, entries, bytes, oldest
+ * svc.journal_backlog(max_entries) → kind, relation, subject, entries, bytes, oldest
  */
 Datum
 svc_journal_backlog(PG_FUNCTION_ARGS)
 {
 	HASHCTL		control = {.keysize = sizeof(BacklogKey), .entrysize = sizeof(Backlog),
 	.hcxt = CurrentMemoryContext};
-	Look		look = {0};
+	Look		look = {.max_entries = PG_ARGISNULL(0) ? -1 : PG_GETARG_INT32(0)};
 
+	if (!PG_ARGISNULL(0) && look.max_entries < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be positive", "max_entries")));
 	InitMaterializedSRF(fcinfo, 0);
 	look.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	look.backlog = hash_create("svc_ownership journal backlog", 64, &control,
@@ -262,7 +300,7 @@ report_entry(int generation, HeapTuple entry, TupleDesc desc, void *argument)
 Datum
 svc_journal_entries(PG_FUNCTION_ARGS)
 {
-	Look		look = {0};
+	Look		look = {.max_entries = -1};
 
 	if (!superuser())
 		ereport(ERROR,

@@ -90,6 +90,7 @@ list_databases(void)
 	TableScanDesc scan;
 	HeapTuple	row;
 
+	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	(void) GetTransactionSnapshot();
 	rel = table_open(DatabaseRelationId, AccessShareLock);

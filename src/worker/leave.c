@@ -45,6 +45,14 @@ option(List *options, const char *name)
 	return NULL;
 }
 
+/* Does it want the database for itself: to move it, or to have nobody in it from now on? */
+static bool
+wants_database(const AlterDatabaseStmt *command)
+{
+	return option(command->options, "tablespace") || option(command->options, "is_template") ||
+		option(command->options, "allow_connections");
+}
+
 /* The name of the database that a command wants for itself, or NULL. */
 static const char *
 wanted_database(Node *command)
@@ -57,7 +65,7 @@ wanted_database(Node *command)
 			return ((RenameStmt *) command)->renameType == OBJECT_DATABASE ?
 				((RenameStmt *) command)->subname : NULL;
 		case T_AlterDatabaseStmt:
-			return option(((AlterDatabaseStmt *) command)->options, "tablespace") ?
+			return wants_database((AlterDatabaseStmt *) command) ?
 				((AlterDatabaseStmt *) command)->dbname : NULL;
 		case T_CreatedbStmt:
 			return option(((CreatedbStmt *) command)->options, "template");
@@ -136,8 +144,8 @@ static void
 keep_out(Oid database)
 {
 	keeps_out = true;
-	if (slot_ban(database))
-		send_away(database);
+	slot_ban(database);
+	send_away(database);
 }
 
 /* The transaction has ended: workers may come again. */

@@ -14,13 +14,16 @@
 #include "commands/extension.h"
 #include "common/hashfn.h"
 #include "core/session.h"
+#include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/latch.h"
 #include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 #include "worker/doorbell.h"
 #include "worker/launcher.h"
 #include "worker/round.h"
@@ -55,8 +58,15 @@ typedef struct JobState
 static JobState jobs[MAX_JOBS];
 static int	n_jobs = 0;
 
+/* Ends pieces that run code of others, and whether it did */
+static TimeoutId time_limit;
+static volatile sig_atomic_t out_of_time = false;
+
 /* Who is told what goes wrong */
 static RoundReader reader = READER_LOG;
+
+/* When somebody called who waits for it; 0: nobody does */
+static TimestampTz called_at = 0;
 
 /* Whether the extension was to be had the last time: ROUND_DONE, ROUND_HELD or ROUND_ABSENT */
 static RoundResult extension = ROUND_DONE;
@@ -78,6 +88,7 @@ void
 round_begin_session(RoundReader told)
 {
 	reader = told;
+	called_at = told == READER_LOG ? 0 : GetCurrentTimestamp();
 	extension = ROUND_DONE;
 	for (int i = 0; i < n_jobs; i++)
 		jobs[i] = (JobState) {.job = jobs[i].job};
@@ -125,6 +136,13 @@ is_ours_to_do(void)
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
+/* When somebody called who waits for what is done, or 0. */
+TimestampTz
+worker_called_at(void)
+{
+	return called_at;
+}
+
 /* Is the process asked to leave its database, or to end? */
 bool
 worker_must_leave(void)
@@ -150,6 +168,7 @@ reset_session(void)
 {
 	svc_session_reset();
 	svc_session_set("application_name", SVC_EXTENSION " worker");
+	svc_session_set("transaction_timeout", "0");
 	/* nor is a stranger told what code of other services says */
 	if (reader == READER_STRANGER)
 		client_min_messages = ERROR;
@@ -180,9 +199,9 @@ do_piece(const Piece *piece)
 	CommitTransactionCommand();
 }
 
-/* Do a piece of work in a transaction of its own. */
-ErrorData *
-worker_transaction(int isolation, ProtectedWork work, void *argument)
+/* Try a piece of work in a transaction of its own; NULL, or the error with which it was rolled back. */
+static ErrorData *
+try_piece(int isolation, ProtectedWork work, void *argument)
 {
 	Piece		piece = {isolation, work, argument};
 	MemoryContext cxt = CurrentMemoryContext;
@@ -201,6 +220,72 @@ worker_transaction(int isolation, ProtectedWork work, void *argument)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
+	return error;
+}
+
+/* Do a piece of work in a transaction of its own. */
+ErrorData *
+worker_transaction(int isolation, ProtectedWork work, void *argument)
+{
+	ErrorData  *error = try_piece(isolation, work, argument);
+
+	if (error && svc_is_interruption(error))
+		ReThrowError(error);
+	return error;
+}
+
+/* The time of a piece is over: what runs is cancelled.  Runs in a signal handler. */
+static void
+run_out(void)
+{
+	out_of_time = true;
+	InterruptPending = true;
+	QueryCancelPending = true;
+	SetLatch(MyLatch);
+}
+
+/* Let a piece take no longer than others can wait. */
+static void
+begin_time(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		time_limit = RegisterTimeout(USER_TIMEOUT, run_out);
+	registered = true;
+	out_of_time = false;
+	enable_timeout_after(time_limit, worker_patience);
+}
+
+/* It has come back.  What was cancelled for its time is a failure, and no interruption. */
+static void
+end_time(ErrorData *error)
+{
+	disable_timeout(time_limit, false);
+	if (!out_of_time)
+		return;
+	QueryCancelPending = false;
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	{
+		error->sqlerrcode = WORKER_OUT_OF_TIME;
+		error->message = pstrdup("it took longer than " SVC_EXTENSION ".worker_patience");
+	}
+}
+
+/*
+ * The same for a piece that runs code of a service's: triggers, a contract, a
+ * validator.  One that does not end would keep the worker from all others.
+ */
+ErrorData *
+worker_transaction_of_theirs(int isolation, ProtectedWork work, void *argument)
+{
+	ErrorData  *error;
+
+	if (worker_patience == 0)
+		return worker_transaction(isolation, work, argument);
+	begin_time();
+	error = try_piece(isolation, work, argument);
+	end_time(error);
 	if (error && svc_is_interruption(error))
 		ReThrowError(error);
 	return error;
@@ -236,19 +321,14 @@ static bool
 remember(const char *text)
 {
 	WorkerDatabase *entry;
-	char		shown[MAX_ERROR];
 	bool		is_new = true;
 
 	if (!worker_shared)
 		return true;
-	strlcpy(shown, text, MAX_ERROR);
 	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
 	entry = doorbell_add(MyDatabaseId);
 	if (entry)
-	{
-		is_new = strcmp(entry->error, shown) != 0;
-		strlcpy(entry->error, shown, MAX_ERROR);
-	}
+		is_new = doorbell_note_error(entry, text);
 	LWLockRelease(worker_shared->lock);
 	return is_new;
 }
@@ -384,6 +464,7 @@ begin(void)
 	LOCKTAG		tag = work_lock();
 	RoundResult result;
 
+	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	result = extension = hold_extension();
 	if (result == ROUND_DONE &&
@@ -397,6 +478,7 @@ begin(void)
 static void
 end(void)
 {
+	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	/* ours, and those that code of others took */
 	LockReleaseSession(USER_LOCKMETHOD);

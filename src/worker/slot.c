@@ -10,10 +10,10 @@
 
 #include <signal.h>
 
+#include "core/shared_memory.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
-#include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "worker/doorbell.h"
 #include "worker/launcher.h"
@@ -23,8 +23,6 @@
 /* how long a worker stays in a database while others wait, in milliseconds */
 #define SLICE 1000
 
-#define TRANCHE "svc_ownership worker"
-
 WorkerShared *worker_shared = NULL;
 
 /* The slot of this worker, or NULL in other processes */
@@ -33,53 +31,34 @@ static WorkerSlot *my_slot = NULL;
 /* The entry of this process, if it is a guest */
 static WorkerGuest *my_guest = NULL;
 
-static shmem_request_hook_type next_shmem_request = NULL;
-static shmem_startup_hook_type next_shmem_startup = NULL;
-
-/* Ask for shared memory and a lock. */
-static void
-request_memory(void)
+/* The shared memory that this takes. */
+static Size
+memory_size(void)
 {
-	if (next_shmem_request)
-		next_shmem_request();
-	RequestAddinShmemSpace(sizeof(WorkerShared));
-	RequestNamedLWLockTranche(TRANCHE, 1);
+	return sizeof(WorkerShared);
 }
 
-/* Make everything empty. */
+/* Make everything empty, or find it. */
 static void
-clear_memory(WorkerShared *shared)
+keep_memory(void *memory, LWLockPadded *locks, bool is_new)
 {
-	memset(shared, 0, sizeof(WorkerShared));
-	shared->lock = &GetNamedLWLockTranche(TRANCHE)->lock;
-	shared->launcher = NO_PROCESS;
+	worker_shared = memory;
+	if (!is_new)
+		return;
+	memset(worker_shared, 0, sizeof(WorkerShared));
+	worker_shared->lock = &locks->lock;
+	worker_shared->launcher = NO_PROCESS;
 	for (int i = 0; i < MAX_DATABASES; i++)
-		pg_atomic_init_u64(&shared->databases[i].bell, 0);
+		pg_atomic_init_u64(&worker_shared->databases[i].bell, 0);
 }
 
-/* Find the memory, in the postmaster when it starts and after each crash. */
-static void
-find_memory(void)
-{
-	bool		found;
-
-	if (next_shmem_startup)
-		next_shmem_startup();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	worker_shared = ShmemInitStruct(SVC_EXTENSION " workers", sizeof(WorkerShared), &found);
-	if (!found)
-		clear_memory(worker_shared);
-	LWLockRelease(AddinShmemInitLock);
-}
+static const SharedMemory memory = {SVC_EXTENSION " workers", 1, memory_size, keep_memory};
 
 /* What slots do when the library is preloaded. */
 void
 SlotInit(void)
 {
-	next_shmem_request = shmem_request_hook;
-	shmem_request_hook = request_memory;
-	next_shmem_startup = shmem_startup_hook;
-	shmem_startup_hook = find_memory;
+	svc_share_memory(&memory);
 }
 
 /* Wake a process. */
@@ -152,8 +131,8 @@ give_back(int code, Datum arg)
 
 /*
  * Take the slot that the launcher chose, before connecting.  The database to
- * connect to; InvalidOid: to none, since the slot is meant for somebody else by
- * now, or a command wants the database for itself.
+ * connect to; InvalidOid: to none, since a command wants the database for itself,
+ * or the slot is meant for somebody else by now.
  */
 Oid
 slot_enter(int number, uint32 generation)
@@ -167,13 +146,8 @@ slot_enter(int number, uint32 generation)
 		my_slot = slot;
 		slot->process = svc_my_proc_number();
 		slot->pid = MyProcPid;
-		if (slot_is_banned(slot->database))
-			slot->clean = true;
-		else
-		{
-			slot->state = SLOT_AT_WORK;
-			database = slot->database;
-		}
+		slot->state = SLOT_AT_WORK;
+		database = slot->database;
 	}
 	LWLockRelease(worker_shared->lock);
 	if (my_slot)
@@ -272,22 +246,55 @@ slot_show_job(const char *job)
 }
 
 /*
- * Keep workers out of a database, until slot_unban; false where there is no
- * room to note it.
+ * Where to note that this process keeps workers out of a database: where it did,
+ * or else where there is room; NULL if there is none.  With the lock held.
  */
-bool
+static WorkerBan *
+find_ban(Oid database)
+{
+	WorkerBan  *room = NULL;
+
+	for (int i = 0; i < MAX_BANS; i++)
+	{
+		WorkerBan  *ban = &worker_shared->bans[i];
+
+		if (ban->database == database && ban->pid == MyProcPid)
+			return ban;
+		if (!OidIsValid(ban->database))
+			room = ban;
+	}
+	return room;
+}
+
+/*
+ * A worker that the launcher asked for and that has not come yet is not to come:
+ * when it does, the database may be gone.  With the lock held.
+ */
+static void
+turn_back(Oid database)
+{
+	WorkerSlot *slot = slot_in_database(database);
+
+	if (!slot || slot->state != SLOT_STARTING)
+		return;
+	slot->state = SLOT_ENDED;
+	slot->clean = true;
+}
+
+/*
+ * Keep workers out of a database, until slot_unban.  Where there is no room to
+ * note it, those who are sent away may come again.
+ */
+void
 slot_ban(Oid database)
 {
-	WorkerBan  *ban = NULL;
+	WorkerBan  *ban;
 
 	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < MAX_BANS && !ban; i++)
-		if (!OidIsValid(worker_shared->bans[i].database))
-			ban = &worker_shared->bans[i];
-	if (ban)
+	if ((ban = find_ban(database)))
 		*ban = (WorkerBan) {.database = database, .process = svc_my_proc_number(), .pid = MyProcPid};
+	turn_back(database);
 	LWLockRelease(worker_shared->lock);
-	return ban != NULL;
 }
 
 /* Let workers into all databases that this process kept them out of. */

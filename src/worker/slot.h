@@ -72,6 +72,7 @@ typedef struct WorkerDatabase
 	TimestampTz retry;			/* not before, after a failure */
 	int			failures;		/* in a row */
 	char		error[MAX_ERROR];	/* the last one, until it went well; or empty */
+	int			encoding;		/* of the error */
 } WorkerDatabase;
 
 typedef struct WorkerShared
@@ -107,7 +108,7 @@ extern bool slot_leave(TimestampTz due, bool failed);
 extern void slot_show_job(const char *job);
 
 /* For commands that want a database for themselves */
-extern bool slot_ban(Oid database);
+extern void slot_ban(Oid database);
 extern void slot_unban(void);
 extern int	slot_send_away(Oid database, int signal);
 

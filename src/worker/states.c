@@ -5,6 +5,7 @@
 
 #include "catalog/pg_authid.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
@@ -25,7 +26,8 @@ typedef struct StateRow
 	const char *state;
 	const char *job;			/* empty: none */
 	TimestampTz started;		/* 0: it is not */
-	const char *error;			/* NULL: none */
+	char	   *error;			/* NULL: none */
+	int			encoding;		/* of the error */
 } StateRow;
 
 /* May the user read errors of a database's jobs?  Whoever may read what its sessions do, and its owner. */
@@ -45,15 +47,25 @@ worker_may_read_errors(Oid database)
 	return svc_acts_for_role(GetUserId(), owner);
 }
 
+/* What can be shown here of an error that was written in another database's encoding. */
+static const char *
+readable(char *error, int encoding)
+{
+	for (char *c = error; *c && encoding != GetDatabaseEncoding(); c++)
+		if (IS_HIGHBIT_SET(*c))
+			*c = '?';
+	return error;
+}
+
 /* Add a row. */
 static void
-add_row(ReturnSetInfo *result, const StateRow *row)
+add_row(ReturnSetInfo *result, StateRow *row)
 {
 	bool		shown = row->error && row->error[0] && worker_may_read_errors(row->database);
 	Datum		values[COLUMNS] = {
 		Int32GetDatum(row->pid), CStringGetTextDatum(row->kind), ObjectIdGetDatum(row->database),
 		CStringGetTextDatum(row->state), CStringGetTextDatum(row->job),
-		TimestampTzGetDatum(row->started), shown ? CStringGetTextDatum(row->error) : (Datum) 0
+		TimestampTzGetDatum(row->started), shown ? CStringGetTextDatum(readable(row->error, row->encoding)) : (Datum) 0
 	};
 	bool		nulls[COLUMNS] = {
 		row->pid == 0, false, !OidIsValid(row->database), false, row->job[0] == '\0',
@@ -105,7 +117,11 @@ collect_slot(List *rows, const WorkerSlot *slot)
 	row->state = state_name(slot);
 	row->job = pstrdup(NameStr(slot->job));
 	row->started = slot->started;
-	row->error = entry ? pstrdup(entry->error) : NULL;
+	if (entry)
+	{
+		row->error = pstrdup(entry->error);
+		row->encoding = entry->encoding;
+	}
 	return lappend(rows, row);
 }
 
@@ -124,6 +140,7 @@ collect_database(List *rows, WorkerDatabase *entry)
 	row->state = "failed";
 	row->job = "";
 	row->error = pstrdup(entry->error);
+	row->encoding = entry->encoding;
 	return lappend(rows, row);
 }
 

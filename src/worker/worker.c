@@ -17,9 +17,10 @@
 /* svc_ownership.max_workers */
 int			worker_max;
 
-/* svc_ownership.worker_interval and svc_ownership.worker_idle_timeout, in milliseconds */
+/* svc_ownership.worker_interval, .worker_idle_timeout and .worker_patience, in milliseconds */
 int			worker_interval;
 int			worker_idle_timeout;
+int			worker_patience;
 
 /* Is there, or can there be, a worker for this database? */
 bool
@@ -62,6 +63,11 @@ define_settings(void)
 	DefineCustomIntVariable(SVC_EXTENSION ".worker_interval",
 							"How often workers look at each database although nobody called them.",
 							NULL, &worker_interval, 60000, 100, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable(SVC_EXTENSION ".worker_patience",
+							"For how long a worker waits for code of a service's, such as triggers of rows that it deletes.",
+							"0: for ever; other services' work waits.",
+							&worker_patience, 300000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 }
 

@@ -5,6 +5,7 @@
 #define SVC_WORKER_H
 
 #include "core/protect.h"
+#include "utils/timestamp.h"
 
 /*
  * A kind of such work.  Modules register theirs when the library is loaded; a
@@ -47,6 +48,9 @@ extern void worker_ring(void);
 /* There is work now, whatever becomes of this transaction */
 extern void worker_ring_now(void);
 
+/* For jobs: when svc.run_pending() was called, if they are done for it, and somebody waits; else 0 */
+extern TimestampTz worker_called_at(void);
+
 /* For jobs: is the worker asked to leave its database (or to end)? */
 extern bool worker_must_leave(void);
 
@@ -70,6 +74,17 @@ extern bool worker_kept_out(void);
  * is just now, nothing is done, the error says so, and worker_must_leave().
  */
 extern ErrorData *worker_transaction(int isolation, ProtectedWork work, void *argument);
+
+/*
+ * For jobs: the same where the piece runs code of a service's.  After
+ * svc_ownership.worker_patience it is cancelled and rolled back, with the error
+ * WORKER_OUT_OF_TIME: somebody else has to have a turn.
+ */
+extern ErrorData *worker_transaction_of_theirs(int isolation, ProtectedWork work, void *argument);
+#define WORKER_OUT_OF_TIME MAKE_SQLSTATE('S', 'V', '0', '0', '4')
+
+/* svc_ownership.worker_patience, in milliseconds; 0: for ever */
+extern int	worker_patience;
 
 /*
  * For jobs: remember an error for svc.workers, and write it to the log once.

@@ -17,7 +17,7 @@ COMMENT ON FUNCTION svc.worker_states() IS
 CREATE VIEW svc.workers AS
 WITH here (database, lag, blocked_by) AS (
     SELECT d.oid,
-           pg_catalog.clock_timestamp() - (SELECT pg_catalog.min(b.oldest) FROM svc.journal_backlog() b),
+           pg_catalog.clock_timestamp() - (SELECT pg_catalog.min(b.oldest) FROM svc.journal_backlog(20000) b),
            (SELECT pg_catalog.string_agg(coalesce(o.pid::text, o.gid), ', ' ORDER BY o.since) FROM svc.journal_open o)
       FROM pg_catalog.pg_database d
      WHERE d.datname = pg_catalog.current_database()

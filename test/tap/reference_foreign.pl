@@ -333,6 +333,61 @@ is(states(21), 'unknown', 'what another address said counts no more');
 $near->safe_psql('cart_db', qq(ALTER SERVER product OPTIONS (SET port '$proxy_port')));
 wait_until_answered();
 
+# Not what a validator said: the contract says another thing of the same keys
+$near->safe_psql('cart_db', <<'SQL');
+SET ROLE cart_owner;
+SET search_path = cart;
+CREATE TABLE judged (product_id int);
+CREATE FUNCTION positive(ids int[]) RETURNS SETOF int LANGUAGE sql AS 'SELECT i FROM unnest(ids) i WHERE i > 0';
+SELECT svc.create_reference('judged', 'product_id', 'product', 'products', mode => 'statement', validator => 'positive(int[])');
+SQL
+is((tries('INSERT INTO late VALUES (51)'))[0], '', 'the contract has a key');
+is((tries('INSERT INTO judged VALUES (51)'))[0], '23503', 'and a validator refuses it');
+is((tries('INSERT INTO judged VALUES (-51)'))[0], '', 'a validator accepts a key');
+is((tries('INSERT INTO late VALUES (-51)'))[0], '23503', 'and the contract does not have it');
+$near->safe_psql('cart_db', 'DROP TABLE cart.judged');
+
+# ---- whose rights comparisons have ----
+
+# A type of one server, whose comparisons say who runs them
+$far->safe_psql('product_db', 'SET ROLE product_owner; CREATE TABLE tags (id int PRIMARY KEY); INSERT INTO tags SELECT generate_series(1, 20)');
+$near->safe_psql('cart_db', <<"SQL");
+CREATE FOREIGN DATA WRAPPER tag_wrapper HANDLER postgres_fdw_handler;
+CREATE SERVER tag_server FOREIGN DATA WRAPPER tag_wrapper OPTIONS (host '127.0.0.1', port '$proxy_port', dbname 'product_db', sslmode 'disable');
+CREATE USER MAPPING FOR cart_link SERVER tag_server OPTIONS (user 'product_user', password 'secret');
+SQL
+$near->safe_psql('cart_db', <<'SQL');
+SET client_min_messages = warning;
+CREATE TYPE tag;
+CREATE FUNCTION tag_in(cstring) RETURNS tag LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+CREATE FUNCTION tag_out(tag) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
+CREATE TYPE tag (INPUT = tag_in, OUTPUT = tag_out, LIKE = int4);
+CREATE TABLE seen (who name);
+GRANT INSERT ON seen TO PUBLIC;
+CREATE FUNCTION tag_lt(tag, tag) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int4lt';
+CREATE FUNCTION tag_cmp(tag, tag) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'btint4cmp';
+CREATE FUNCTION tag_eq(tag, tag) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (current_user); RETURN $1::text = $2::text; END';
+CREATE FUNCTION tag_hash(tag) RETURNS int LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (current_user); RETURN hashint4($1::text::int); END';
+CREATE FUNCTION tag_hash_extended(tag, bigint) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.seen VALUES (current_user); RETURN hashint4extended($1::text::int, $2); END';
+CREATE OPERATOR = (LEFTARG = tag, RIGHTARG = tag, FUNCTION = tag_eq, COMMUTATOR = =, HASHES);
+CREATE OPERATOR < (LEFTARG = tag, RIGHTARG = tag, FUNCTION = tag_lt);
+CREATE OPERATOR CLASS tag_ops DEFAULT FOR TYPE tag USING btree AS OPERATOR 1 <, OPERATOR 3 =, FUNCTION 1 tag_cmp(tag, tag);
+CREATE OPERATOR CLASS tag_hash_ops DEFAULT FOR TYPE tag USING hash AS OPERATOR 1 =, FUNCTION 1 tag_hash(tag), FUNCTION 2 tag_hash_extended(tag, bigint);
+CREATE SCHEMA tag_import;
+CREATE FOREIGN TABLE tag_import.tags (id tag) SERVER tag_server OPTIONS (schema_name 'public');
+SELECT svc.connect('tag', server => 'tag_server', consumer => 'cart');
+CREATE TABLE cart.tagged (a tag, b tag);
+ALTER TABLE cart.tagged OWNER TO cart_owner;
+SELECT svc.create_reference('cart.tagged', 'a', 'tag', 'tags', mode => 'statement', name => 'tagged_a'),
+       svc.create_reference('cart.tagged', 'b', 'tag', 'tags', mode => 'async', name => 'tagged_b');
+SQL
+$near->safe_psql('cart_db', q(INSERT INTO cart.tagged SELECT i::text::tag, (20 + i)::text::tag FROM generate_series(1, 20) i));
+$near->safe_psql('cart_db', q(INSERT INTO cart.tagged VALUES ('1'), ('2')));
+$near->poll_query_until('cart_db', q(SELECT count(*) = 20 FROM svc.reference_violations WHERE reference = 'tagged_b' AND state = 'open')) or die;
+$near->safe_psql('cart_db', q(CALL svc.check_references('tagged_b')));
+rows($near, 'cart_db', 'SELECT DISTINCT who FROM seen', 'cart_owner', 'no comparison of keys runs as anybody else, in sessions, checkers, workers and sweeps');
+$near->safe_psql('cart_db', 'DROP TABLE cart.tagged');
+
 # ---- who asks ----
 
 # Its checker is killed, or told to end, while a statement waits for it

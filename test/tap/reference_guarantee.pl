@@ -125,6 +125,23 @@ sub transaction
 my %outcomes = (begun => 0, committed => 0);
 my @false;
 
+# Wait for a session.  Others may have left a transaction prepared, and it waits for that.
+sub await
+{
+	my ($run) = @_;
+	my $look = time + 10;
+
+	while ($run->pumpable)
+	{
+		eval { $run->pump_nb; 1 } or last;
+		sleep 0.05;
+		next if time < $look;
+		eval { end_those_prepared("WHERE prepared < now() - interval '10 s'"); 1 } or note($@);
+		$look = time + 10;
+	}
+	return;
+}
+
 # Run some transactions in each session; somebody is killed meanwhile, if asked
 sub run_round
 {
@@ -141,6 +158,7 @@ sub run_round
 				'>', "$base.out", '2>', "$base.err") };
 	}
 	$kill->() if $kill;
+	await($_) foreach map { $_->{run} } @runs;
 	foreach my $r (@runs)
 	{
 		$r->{run}->finish;
@@ -201,6 +219,34 @@ sub kill_somebody
 	return;
 }
 
+# End some prepared transactions, one way or the other; how many there were
+sub end_those_prepared
+{
+	my ($which) = @_;
+	my @gids = split /\n/, $server->safe_psql('postgres', "SELECT gid FROM pg_prepared_xacts $which");
+
+	foreach my $gid (@gids)
+	{
+		eval { $server->safe_psql('postgres', pick('COMMIT', 'ROLLBACK') . " PREPARED '$gid'"); 1 } or note($@);
+	}
+	return scalar @gids;
+}
+
+# What a crash left prepared ends.  The server may be
+# about to notice that somebody was killed, and restart.
+sub end_prepared
+{
+	my $until = time + 120;
+
+	while (time < $until)
+	{
+		my $n = eval { end_those_prepared('') };
+		return if defined $n && $n == 0;
+		sleep 0.1;
+	}
+	die 'prepared transactions could not be ended';
+}
+
 my $began = time;
 my $each = int($transactions / $SESSIONS / ($kills + 1)) + 1;
 my @order = sort keys %killers;
@@ -209,11 +255,7 @@ while ($outcomes{begun} < $transactions || $round < $kills)
 {
 	my $name = $order[ $round % @order ];
 	run_round($each, $round++ < $kills ? sub { kill_somebody($name) } : undef);
-	# what a crash left prepared ends, one way or the other
-	foreach my $gid (split /\n/, $server->safe_psql('postgres', 'SELECT gid FROM pg_prepared_xacts'))
-	{
-		$server->safe_psql('postgres', pick('COMMIT', 'ROLLBACK') . " PREPARED '$gid'");
-	}
+	end_prepared();
 }
 diag sprintf '%s, killed: %s, in %.0f s', join(', ', map { "$_: $outcomes{$_}" } sort keys %outcomes),
   join(', ', map { "$_: $killed{$_}" } sort keys %killed) || 'nobody', time - $began;

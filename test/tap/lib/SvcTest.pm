@@ -10,6 +10,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes ();
 
 # A password file of the machine's must not leak in
 delete $ENV{PGPASSFILE};
@@ -17,6 +18,8 @@ delete $ENV{PGPASSFILE};
 our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines
   run_script run_checks dump_of catalog_facts connects logs_in roles_of skip_all_tests ask_for_passwords add_password shop_passwords
   found_later pgbouncer start_pooler stop_pooler);
+# What tests of workers share
+our @EXPORT_OK = qw(becomes worker_in new_database expiring);
 
 # Make and start a server that preloads the library, unless preload => 0.
 # workers: svc_ownership.max_workers; 0 where nothing is to happen by itself.
@@ -398,6 +401,59 @@ sub one
 {
 	my ($node, $dbname, $query) = @_;
 	return $node->safe_psql($dbname, $query);
+}
+
+# What a query prints in the end, or the last that it did
+sub becomes
+{
+	my ($server, $dbname, $query, $expected, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $until = Time::HiRes::time() + 60;
+	my $got = '';
+
+	while (Time::HiRes::time() < $until)
+	{
+		$got = eval { one($server, $dbname, $query) } // $@;
+		last if $got eq $expected;
+		Time::HiRes::sleep(0.05);
+	}
+	is($got, $expected, $name);
+	return;
+}
+
+# A query: is there a worker in a database?
+sub worker_in
+{
+	my ($dbname) = @_;
+	return "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'svc_ownership worker' AND datname = '$dbname'";
+}
+
+# A database with the extension, and what a script makes in it
+sub new_database
+{
+	my ($server, $name, $script) = @_;
+
+	$server->safe_psql('postgres', "CREATE DATABASE $name");
+	$server->safe_psql($name, "CREATE EXTENSION svc_ownership;\n" . ($script // ''));
+	return;
+}
+
+# A script: a table whose rows expire; each takes so many milliseconds to go
+sub expiring
+{
+	my ($rows, $milliseconds) = @_;
+	return <<"SQL";
+CREATE TABLE sessions (id int, expires_at timestamptz);
+CREATE INDEX ON sessions (expires_at);
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \$\$
+BEGIN
+    PERFORM pg_sleep($milliseconds / 1000.0);
+    RETURN OLD;
+END \$\$;
+CREATE TRIGGER slow BEFORE DELETE ON sessions FOR EACH ROW WHEN ($milliseconds > 0) EXECUTE FUNCTION slow();
+INSERT INTO sessions SELECT g, now() - g * interval '1 s' FROM generate_series(1, $rows) g;
+SELECT svc.keep_rows('sessions', 'expires_at', '0');
+SQL
 }
 
 1;
