@@ -24,9 +24,8 @@ MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
 MODULES_REFERENCE = action ask async breaker check_references check_request checker \
                checker_main commit convert declare declare_check far_session forward \
                key_cache key_queue key_set log lookup missing parked patience prevalidate \
-               reference reference_follow \
-               reference_guard reference_row resolve settle source sweep \
-               sweep_elsewhere sweep_job sweep_keys sweep_progress sweep_scan \
+               reference reference_follow reference_guard reference_row resolve settle \
+               source sweep sweep_elsewhere sweep_job sweep_keys sweep_progress sweep_scan \
                tombstone trigger unchecked violation violation_job waive watch watch_follow \
                watch_trigger
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \

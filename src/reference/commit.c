@@ -55,7 +55,7 @@ static List *collected = NIL;
  * were not collected do not turn out those that are needed next; and to look so
  * many up by themselves costs little beside what work_mem holds.
  */
-#define MISSES	64
+#define MISSES	16
 
 SVC_FUNCTION(svc_check_reference_row);
 
