@@ -75,8 +75,8 @@ run_checks($node, 'shop', "$shop/test.sql", $checks);
 # test.sql finds what is wrong
 my @wrong = (
 	'GRANT SELECT ON auth.users TO cart_reader' => 'REVOKE SELECT ON auth.users FROM cart_reader',
-	'ALTER TABLE cart.wishlist_items DISABLE TRIGGER wishlist_items_product_id_ref_insert' => 'ALTER TABLE cart.wishlist_items ENABLE TRIGGER ALL',
-	'ALTER TABLE cart.cart_items DISABLE TRIGGER ALL' => 'ALTER TABLE cart.cart_items ENABLE TRIGGER ALL',
+	'ALTER TABLE cart.wishlist_items DISABLE TRIGGER wishlist_items_product_id_ref_insert' => 'ALTER TABLE cart.wishlist_items ENABLE TRIGGER ALL; CALL svc.check_references()',
+	'ALTER TABLE cart.cart_items DISABLE TRIGGER ALL' => 'ALTER TABLE cart.cart_items ENABLE TRIGGER ALL; CALL svc.check_references()',
 	'UPDATE promotion.promo_codes SET usage_count = 0' => "SELECT svc.recount('promotion.promo_codes')");
 while (my ($wrong, $right) = splice @wrong, 0, 2)
 {
@@ -85,6 +85,8 @@ while (my ($wrong, $right) = splice @wrong, 0, 2)
 	cmp_ok($failures, '>', 0, "test.sql notices: $wrong");
 	$node->safe_psql('shop', $right);
 }
+# rows may have come while triggers were disabled
+$node->safe_psql('shop', 'CALL svc.check_references()');
 run_checks($node, 'shop', "$shop/test.sql", $checks);
 
 # Rid of it, as the README says
@@ -155,7 +157,7 @@ foreach my $login (qw(auth_user product_user cart_user promotion_user poc_user))
 # databases_test.sql finds what is wrong
 @wrong = (
 	[ 'product_db', 'GRANT SELECT ON products TO product_for_cart', 'REVOKE SELECT ON products FROM product_for_cart' ],
-	[ 'cart_db', 'ALTER TABLE cart_items DISABLE TRIGGER ALL', 'ALTER TABLE cart_items ENABLE TRIGGER ALL' ],
+	[ 'cart_db', 'ALTER TABLE cart_items DISABLE TRIGGER ALL', 'ALTER TABLE cart_items ENABLE TRIGGER ALL; CALL svc.check_references()' ],
 	[ 'auth_db', 'GRANT CONNECT ON DATABASE auth_db TO cart_user', 'REVOKE CONNECT ON DATABASE auth_db FROM cart_user' ],
 	[ 'product_db', "UPDATE products SET name = 'x' WHERE id = 1", "UPDATE products SET name = 'Nordlys 5 Phone' WHERE id = 1" ]);
 foreach my $case (@wrong)
@@ -167,6 +169,7 @@ foreach my $case (@wrong)
 	cmp_ok($failures, '>', 0, "databases_test.sql notices: $wrong");
 	$node->safe_psql($dbname, $right);
 }
+$node->safe_psql('cart_db', 'CALL svc.check_references()');
 run_checks($node, 'postgres', "$shop/databases_test.sql", $database_checks);
 
 # A visit of a customer, as the services' processes live it
@@ -219,6 +222,23 @@ run_checks($node, 'shop', "$shop/test.sql", $checks);
 ($rc, $out, $err) = run_script($node, 'postgres', "$shop/databases_remove.sql", prefix => 'four_');
 is($rc . $out . $err, '0', 'databases_remove.sql with a prefix');
 run_checks($node, 'shop', "$shop/test.sql", $checks);
+
+# A product and two customers go for good: what refers to them does what its reference says
+$node->safe_psql('shop', q(DELETE FROM product.products WHERE name = 'Rain Jacket'));
+$node->safe_psql('shop', q(DELETE FROM auth.users WHERE email IN ('amelie@example.com', 'elif@example.com')));
+my $elif = "'a0000000-0000-4000-8000-000000000005'";
+my $referring = <<"SQL";
+SELECT (SELECT count(*) FROM cart.wishlist_items WHERE product_id = 14),
+       (SELECT count(*) FROM cart.saved_carts WHERE user_id = $elif), (SELECT count(*) FROM promotion.user_promo_eligibility WHERE user_id = $elif),
+       (SELECT count(*) FROM promotion.promo_suggestions WHERE user_id = $elif), (SELECT count(*) FROM promotion.promo_codes WHERE created_by IS NULL),
+       (SELECT count(*) FROM promotion.promo_usage WHERE user_id = $elif), (SELECT count(*) FROM cart.carts WHERE user_id = $elif)
+SQL
+rows($node, 'shop', $referring, '1|2|1|2|0|2|1', 'nobody waits for that');
+$node->safe_psql('shop', 'CALL svc.run_pending()');
+rows($node, 'shop', $referring, '0|0|0|0|9|2|1', 'rows go, lose the key, or stay');
+rows($node, 'shop', q(SELECT reference, count(*) FROM svc.reference_violations WHERE state = 'open' GROUP BY 1 ORDER BY 1),
+	"cart_items_product_id_ref|1\ncart_items_variant_id_ref|2\ncarts_user_id_ref|1", 'and those that stay are reported, but for what is to be kept');
+rows($node, 'shop', q(SELECT count(*) FROM svc.tombstones() WHERE state <> 'settled'), '0', 'all of it is settled');
 
 $node->stop;
 done_testing();
