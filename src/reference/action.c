@@ -40,9 +40,6 @@
 /* Rows that one transaction changes at most */
 #define ACTION_ROWS 1000
 
-/* How long one waits for a lock that a trigger or a cascade needs, milliseconds */
-#define ACTION_LOCK_TIMEOUT "1000"
-
 /* How often a transaction is tried again that met others */
 #define ACTION_RETRIES 5
 
@@ -130,7 +127,6 @@ begin_as_service(SqlScope *scope, const Reference *reference)
 	svc_sql_begin_theirs(scope, reference->run_as, svc_search_path_of(reference->relation));
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(user, context | SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
-	svc_sql_set("lock_timeout", ACTION_LOCK_TIMEOUT);
 	lookup_check_sees_rows(reference);
 }
 

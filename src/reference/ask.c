@@ -139,6 +139,7 @@ ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **
 	bool		late;
 
 	patience_begin(milliseconds);
+	far_session_begin();
 	failure = ask_in_transaction(&question);
 	if (failure && far_session_was_refused(failure))
 	{
@@ -146,6 +147,7 @@ ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **
 		if (failure)
 			(void) far_session_was_refused(failure);
 	}
+	far_session_end();
 	late = patience_end();
 	if (question.entered &&
 		breaker_leave(question.source.server, !failure || (!late && !is_unavailable(failure))))

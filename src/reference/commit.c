@@ -43,7 +43,8 @@ typedef struct Collected
 	KeySet	   *keys;
 	KeyQueue   *waiting;		/* behind them, or NULL */
 	int			misses;			/* rows in a row whose key was not among them */
-	bool		resolved;
+	bool		asked;			/* not all are pending */
+	SubTransactionId asking;	/* the one in which they are being asked for, or none */
 	CommandId	command;		/* for which they were resolved */
 } Collected;
 
@@ -81,7 +82,10 @@ forget_collected(XactEvent event, void *arg)
 		collected = NIL;
 }
 
-/* What was undone may be what made keys valid. */
+/*
+ * What was undone may be what made keys valid.  Not so what code of others, which
+ * runs while they are asked for, undoes of its own: it must not undo its answers.
+ */
 static void
 doubt_collected(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
 {
@@ -93,11 +97,12 @@ doubt_collected(SubXactEvent event, SubTransactionId id, SubTransactionId parent
 	{
 		Collected  *c = lfirst(cell);
 
-		if (!c->resolved)
+		if (!c->asked || (c->asking != InvalidSubTransactionId && id > c->asking))
 			continue;
 		for (int i = 0; i < key_set_count(c->keys); i++)
 			key_set_mark(c->keys, i, KEY_PENDING);
-		c->resolved = false;
+		c->asked = false;
+		c->asking = InvalidSubTransactionId;
 	}
 }
 
@@ -200,17 +205,19 @@ resolve_collected(Collected *c, const Check *check, Relation rel)
 {
 	LookupScope scope;
 
-	if (c->resolved && c->command != GetCurrentCommandId(false))
+	if (c->asked && c->command != GetCurrentCommandId(false))
 	{
 		lookup_begin(&scope, check->reference);
 		drop_resolved(c, check->reference);
 		lookup_end(&scope);
 	}
+	c->asked = true;
+	c->asking = GetCurrentSubTransactionId();
 	check_ask(check, c->keys);
 	check_settle_unknown(check, rel, c->keys);
 	if (!check_rejects(check->reference))
 		check_report(check->reference, c->keys);
-	c->resolved = true;
+	c->asking = InvalidSubTransactionId;
 	c->command = GetCurrentCommandId(false);
 }
 
@@ -223,8 +230,15 @@ take_waiting(Collected *c, const Reference *reference)
 	key_queue_take(c->waiting, c->keys, work_mem * (Size) 1024);
 	if (key_queue_is_empty(c->waiting))
 		drop_waiting(c);
-	c->resolved = false;
+	c->asked = false;
 	c->misses = 0;
+}
+
+/* Do rows ask for none of the keys any more, and others wait?  Not while the keys are being asked for. */
+static bool
+is_used_up(Collected *c)
+{
+	return c->waiting && c->asking == InvalidSubTransactionId && ++c->misses >= MISSES;
 }
 
 /* A key's number among those collected, or -1. */
@@ -236,7 +250,7 @@ find_key(Collected *c, const Reference *reference, Datum key)
 
 	lookup_begin(&scope, reference);
 	index = key_set_find(c->keys, key);
-	if (index < 0 && c->waiting && ++c->misses >= MISSES)
+	if (index < 0 && is_used_up(c))
 	{
 		take_waiting(c, reference);
 		index = key_set_find(c->keys, key);

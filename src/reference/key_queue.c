@@ -85,6 +85,10 @@ key_queue_put(KeyQueue *queue, Datum value)
 void
 key_queue_take(KeyQueue *queue, KeySet *set, Size memory)
 {
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership row",
+											  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+
 	while (!key_queue_is_empty(queue) && key_set_memory(set) < memory)
 	{
 		bool		isnull;
@@ -100,6 +104,9 @@ key_queue_take(KeyQueue *queue, KeySet *set, Size memory)
 		queue->waiting--;
 		value = slot_getattr(queue->row, 1, &isnull);
 		key_set_add_column(set, value, isnull);
+		MemoryContextReset(cxt);
 	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
 	ExecClearTuple(queue->row);
 }

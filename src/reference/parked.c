@@ -269,6 +269,7 @@ put_off(void *argument)
 	const Due  *due = argument;
 	SqlScope	scope;
 
+	worker_wait_briefly();
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql("DELETE FROM svc.reference_parked p WHERE p.reference = $1"
 			"   AND NOT EXISTS (SELECT FROM svc.reference r WHERE r.reference = p.reference)",

@@ -365,6 +365,7 @@ typedef struct Statement
 	KeySet	   *keys;
 	MemoryContext cxt;			/* of the keys, unless they are kept for the end of the transaction */
 	bool		behind;			/* of those no more are kept in memory: keys wait behind them */
+	MemoryContext row;			/* of one row's values, while they are taken apart and compared */
 } Statement;
 
 /* The mode in which the statement's keys are decided. */
@@ -458,36 +459,17 @@ make_room(Statement *s)
 		s->behind = true;
 }
 
-/* Collect the keys of an inserted row. */
+/* Let the keys wait that a row has got behind those that are kept for the end of the transaction. */
 static void
-add_inserted(Statement *s, Datum value, bool isnull)
+queue_keys(Statement *s, Datum old, bool old_null, Datum new, bool new_null)
 {
-	if (isnull)
-		return;
-	if (s->behind)
-	{
-		commit_queue(s->check, s->data->tg_relation, value);
-		return;
-	}
-	key_set_add_column(s->keys, value, isnull);
-	make_room(s);
-}
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(s->data->tg_relation),
+												s->check->reference->column - 1);
 
-/* Collect the keys that an updated row has got. */
-static void
-add_updated(Statement *s, Datum old, bool old_null, Datum new, bool new_null)
-{
-	if (s->behind)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(s->data->tg_relation),
-													s->check->reference->column - 1);
-
-		if (new_null || old_null || !datum_image_eq(old, new, attribute->attbyval, attribute->attlen))
-			add_inserted(s, new, new_null);
+	if (new_null ||
+		(!old_null && datum_image_eq(old, new, attribute->attbyval, attribute->attlen)))
 		return;
-	}
-	key_set_add_changed(s->keys, old, old_null, new, new_null);
-	make_room(s);
+	commit_queue(s->check, s->data->tg_relation, new);
 }
 
 /* Begin to read a transition table; other triggers of the statement have places of their own in it. */
@@ -497,6 +479,22 @@ begin_rows(Relation rel, Tuplestorestate *rows)
 	tuplestore_select_read_pointer(rows, tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND));
 	tuplestore_rescan(rows);
 	return MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
+}
+
+/* Collect the keys that a row has got. */
+static void
+add_keys(Statement *s, Datum old, bool old_null, Datum new, bool new_null)
+{
+	MemoryContext cxt = MemoryContextSwitchTo(s->row);
+
+	if (s->behind)
+		queue_keys(s, old, old_null, new, new_null);
+	else
+		key_set_add_changed(s->keys, old, old_null, new, new_null);
+	MemoryContextSwitchTo(cxt);
+	MemoryContextReset(s->row);
+	if (!s->behind)
+		make_room(s);
 }
 
 /* Collect the keys of inserted rows. */
@@ -513,7 +511,7 @@ collect_inserted(Statement *s)
 		Datum		value = slot_getattr(row, column, &isnull);
 
 		CHECK_FOR_INTERRUPTS();
-		add_inserted(s, value, isnull);
+		add_keys(s, (Datum) 0, true, value, isnull);
 	}
 	ExecDropSingleTupleTableSlot(row);
 }
@@ -542,7 +540,7 @@ collect_updated(Statement *s)
 		Datum		new_value = slot_getattr(new, column, &new_null);
 
 		CHECK_FOR_INTERRUPTS();
-		add_updated(s, old_value, old_null, new_value, new_null);
+		add_keys(s, old_value, old_null, new_value, new_null);
 	}
 	ExecDropSingleTupleTableSlot(new);
 	ExecDropSingleTupleTableSlot(old);
@@ -552,6 +550,7 @@ collect_updated(Statement *s)
 static void
 collect(Statement *s)
 {
+	s->row = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership row", ALLOCSET_SMALL_SIZES);
 	lookup_begin(&s->scope, s->check->reference);
 	if (s->data->tg_oldtable &&
 		tuplestore_tuple_count(s->data->tg_oldtable) == tuplestore_tuple_count(s->data->tg_newtable))
@@ -559,6 +558,7 @@ collect(Statement *s)
 	else
 		collect_inserted(s);
 	lookup_end(&s->scope);
+	MemoryContextDelete(s->row);
 }
 
 /*
