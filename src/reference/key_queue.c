@@ -87,13 +87,13 @@ key_queue_take(KeyQueue *queue, KeySet *set, Size memory)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership row",
 											  ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(cxt);
 
 	while (!key_queue_is_empty(queue) && key_set_memory(set) < memory)
 	{
 		bool		isnull;
 		Datum		value;
 		bool		found;
+		MemoryContext old;
 
 		CHECK_FOR_INTERRUPTS();
 		queue->busy = true;
@@ -103,10 +103,11 @@ key_queue_take(KeyQueue *queue, KeySet *set, Size memory)
 			elog(ERROR, "keys that waited are gone");
 		queue->waiting--;
 		value = slot_getattr(queue->row, 1, &isnull);
+		old = MemoryContextSwitchTo(cxt);
 		key_set_add_column(set, value, isnull);
+		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);
 	}
-	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	ExecClearTuple(queue->row);
 }
