@@ -96,9 +96,12 @@ key_queue_take(KeyQueue *queue, KeySet *set, Size memory)
 		MemoryContext old;
 
 		CHECK_FOR_INTERRUPTS();
+		/* the slot outlives an error below, and so must what it holds */
+		old = MemoryContextSwitchTo(TopTransactionContext);
 		queue->busy = true;
 		found = tuplestore_gettupleslot(queue->rows, true, false, queue->row);
 		queue->busy = false;
+		MemoryContextSwitchTo(old);
 		if (!found)
 			elog(ERROR, "keys that waited are gone");
 		queue->waiting--;
