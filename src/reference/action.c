@@ -27,6 +27,7 @@
 #include "executor/spi.h"
 #include "parser/parse_coerce.h"
 #include "reference/action.h"
+#include "reference/ask.h"
 #include "reference/checker.h"
 #include "reference/lookup.h"
 #include "reference/tombstone.h"
@@ -168,7 +169,7 @@ ask_deleted(const Reference *reference, KeySet *set)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("%s", refusal)));
-	lookup_ask(reference, set);
+	ask_within(reference, set);
 	for (int i = 0; i < key_set_count(set); i++)
 		if (key_set_state(set, i) == KEY_MISSING)
 			key_set_mark(set, i, KEY_DELETED);

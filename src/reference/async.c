@@ -34,9 +34,6 @@
 #include "worker/journal.h"
 #include "worker/worker.h"
 
-/* For so long a lookup may take, in milliseconds: it is asked again if it takes longer */
-#define ASK_LIMIT 10000
-
 /* Entries of one reference, from the triggers of one table, and of one kind */
 typedef struct EntryGroup
 {
