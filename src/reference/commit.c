@@ -225,13 +225,15 @@ resolve_collected(Collected *c, const Check *check, Relation rel)
 static void
 take_waiting(Collected *c, const Reference *reference)
 {
-	MemoryContextDelete(c->cxt);
+	MemoryContext old = c->cxt;
+
 	make_keys(c, reference);
+	MemoryContextDelete(old);
+	c->asked = false;
+	c->misses = 0;
 	key_queue_take(c->waiting, c->keys, work_mem * (Size) 1024);
 	if (key_queue_is_empty(c->waiting))
 		drop_waiting(c);
-	c->asked = false;
-	c->misses = 0;
 }
 
 /* Do rows ask for none of the keys any more, and others wait?  Not while the keys are being asked for. */
