@@ -187,7 +187,7 @@ UPDATE cart.items SET product_id = 1 + id % 1000000 WHERE id > 0;
 RESET session_replication_role;
 VACUUM ANALYZE;
 SQL
-	my $session = $node->background_psql($dbname);
+	my $session = $node->background_psql($dbname, timeout => 60 + $rows / 5000);
 	my $pid = $session->query_safe('SELECT pg_backend_pid()');
 
 	$session->query_safe("SET client_min_messages = error; SET maintenance_work_mem = '8MB'");
