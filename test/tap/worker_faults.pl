@@ -21,7 +21,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $kills = $ENV{SVC_KILLS} // 20;
-my $seed = $ENV{SVC_SEED} // int(rand(2**31));
+my $seed = $ENV{SVC_SEED} || int(rand(2**31));
 srand($seed);
 note("$kills kills, seed $seed");
 
