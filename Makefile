@@ -26,7 +26,7 @@ MODULES_REFERENCE = action ask async breaker check_references check_request chec
                key_cache key_set log lookup missing parked patience prevalidate reference reference_follow \
                reference_guard reference_row resolve settle source sweep \
                sweep_elsewhere sweep_job sweep_keys sweep_progress sweep_scan \
-               tombstone trigger unchecked violation waive watch watch_follow \
+               tombstone trigger unchecked violation violation_job waive watch watch_follow \
                watch_trigger
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \
                envsub file_run flyway flyway_name folder formats golang_migrate goose \

@@ -534,6 +534,74 @@ MERGE INTO basket.moved USING (VALUES (1)) s (id) ON moved.id = s.id WHEN MATCHE
 DROP TABLE basket.moved;
 RESET ROLE;
 
+-- mode commit while checks run at the end: deferred triggers write rows whose keys were not collected
+-- before, of the same reference and of another.  A table with a foreign key says the same: triggers of
+-- a row fire in the order of their names, and the checks come first.
+CREATE TABLE goods.late (id int PRIMARY KEY);
+ALTER TABLE goods.late OWNER TO regress_goods_owner;
+INSERT INTO goods.late VALUES (1), (2);
+SELECT svc.publish('goods', 'late', 'goods.late');
+CREATE TABLE basket.first (id int, key int, also int);
+CREATE TABLE basket.second (id int, key int);
+CREATE TABLE basket.first_fk (id int, key int REFERENCES goods.late DEFERRABLE INITIALLY DEFERRED, also int);
+CREATE TABLE basket.second_fk (id int, key int REFERENCES goods.late DEFERRABLE INITIALLY DEFERRED);
+ALTER TABLE basket.first OWNER TO regress_basket_owner;
+ALTER TABLE basket.second OWNER TO regress_basket_owner;
+SET client_min_messages = warning;
+SELECT svc.create_reference('basket.first', 'key', 'goods', 'late', mode => 'commit'), svc.create_reference('basket.second', 'key', 'goods', 'late', mode => 'commit');
+RESET client_min_messages;
+-- also: 1 to 9 a key of the same table, from 10 one of the other, negative: a parent that is made
+CREATE FUNCTION basket.write_more() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.also < 0 THEN INSERT INTO goods.late VALUES (-NEW.also);
+    ELSIF NEW.also < 10 THEN EXECUTE format('INSERT INTO basket.%I VALUES (100, $1)', TG_ARGV[0]) USING NEW.also;
+    ELSE EXECUTE format('INSERT INTO basket.%I VALUES (100, $1)', TG_ARGV[1]) USING NEW.also - 10;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER z_more AFTER INSERT ON basket.first DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.also IS NOT NULL) EXECUTE FUNCTION basket.write_more('first', 'second');
+CREATE CONSTRAINT TRIGGER z_more AFTER INSERT ON basket.first_fk DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.also IS NOT NULL) EXECUTE FUNCTION basket.write_more('first_fk', 'second_fk');
+CREATE PROCEDURE basket.try(number int, rows text) LANGUAGE plpgsql AS $$
+DECLARE
+    suffix text;
+    verdict text;
+    verdicts text[];
+BEGIN
+    FOREACH suffix IN ARRAY ARRAY['', '_fk'] LOOP
+        BEGIN
+            EXECUTE format('INSERT INTO basket.%I (id, key, also) VALUES %s', 'first' || suffix, rows);
+            SET CONSTRAINTS ALL IMMEDIATE;
+            SET CONSTRAINTS ALL DEFERRED;
+            EXECUTE format('SELECT (SELECT count(*) FROM basket.%I) || $x$ $x$ || (SELECT count(*) FROM basket.%I)', 'first' || suffix, 'second' || suffix) INTO verdict;
+            RAISE EXCEPTION '%', verdict USING ERRCODE = 'TRY01';
+        EXCEPTION WHEN SQLSTATE 'TRY01' THEN verdict := SQLERRM;
+                  WHEN OTHERS THEN verdict := SQLSTATE;
+        END;
+        verdicts := verdicts || verdict;
+    END LOOP;
+    RAISE NOTICE '%: %, %', number, verdicts[1], CASE WHEN verdicts[1] = verdicts[2] THEN 'as a foreign key' ELSE 'a foreign key: ' || verdicts[2] END;
+END $$;
+-- valid keys, of this table and of the other; missing ones; a parent that comes before the check, and after it
+CALL basket.try(1, '(1, 1, 2)');
+CALL basket.try(2, '(1, 1, 12)');
+CALL basket.try(3, '(1, 1, 3)');
+CALL basket.try(4, '(1, 1, 13)');
+CALL basket.try(5, '(1, 1, NULL), (2, 2, 13), (3, 2, 12)');
+CALL basket.try(6, '(1, 1, -3), (2, 2, 13)');
+CALL basket.try(7, '(1, 3, -3)');
+CALL basket.try(8, '(1, 1, -3), (2, 3, NULL)');
+CALL basket.try(9, '(1, 3, NULL), (2, 1, -3)');
+-- and at the real end of a transaction
+BEGIN;
+INSERT INTO basket.first VALUES (1, 1, 13);
+COMMIT;
+BEGIN;
+INSERT INTO basket.first VALUES (1, 1, 12), (2, 2, 2);
+COMMIT;
+SELECT (SELECT count(*) FROM basket.first) AS first, (SELECT count(*) FROM basket.second) AS second;
+
 -- Nothing stays behind in the session: plans and checks of what was dropped
 DROP TABLE basket.typed, basket.pairs, basket.tree CASCADE;
 INSERT INTO basket.items VALUES (903, 1);

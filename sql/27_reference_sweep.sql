@@ -84,6 +84,33 @@ CALL svc.validate_reference('items_ref');
 SELECT key, rows, state FROM svc.reference_violations WHERE reference = 'items_ref' ORDER BY 1;
 SELECT svc.waive_violation('items_ref', '102', 'resolved');
 SELECT svc.reopen_violation('items_ref', '102');
+-- one that comes back is as one that is new: nothing of what was waived, and in the log again
+CREATE VIEW regress_cart.again AS
+SELECT key, rows, state, note, waived_until IS NULL AS for_ever, first_seen, last_seen
+  FROM svc.reference_violations WHERE reference = 'lists_ref' AND key = '301';
+RESET ROLE;
+SET session_replication_role = replica;
+INSERT INTO regress_cart.lists VALUES (6, '{301}');
+CALL svc.check_references('lists_ref');
+SELECT svc.waive_violation('lists_ref', '301', 'until it is resolved', now() + '1 hour');
+DELETE FROM regress_cart.lists WHERE id = 6;
+CALL svc.check_references('lists_ref');
+SELECT key, rows, state, note FROM regress_cart.again;
+SELECT now() AS before \gset
+INSERT INTO regress_cart.lists VALUES (7, '{301}');
+CALL svc.check_references('lists_ref');
+SELECT key, rows, state, note, for_ever, first_seen > :'before' AS anew FROM regress_cart.again;
+-- and is resolved when the key is there, without a sweep
+INSERT INTO regress_product.products VALUES (301);
+CALL svc.run_pending();
+SELECT state, last_seen > swept_at AS unswept FROM regress_cart.again, svc.reference_status WHERE reference = 'lists_ref';
+SELECT state, source, detail FROM svc.reference_validation_log WHERE reference = 'lists_ref' AND key = '301' ORDER BY at;
+DELETE FROM regress_cart.lists WHERE id = 7;
+DELETE FROM regress_product.products WHERE id = 301;
+DELETE FROM svc.reference_violation WHERE key = '301';
+RESET session_replication_role;
+DROP VIEW regress_cart.again;
+SET ROLE regress_cart_owner;
 SELECT svc.waive_violation('items_ref', '102', 'late', '2000-01-01');
 SELECT svc.waive_violation('no_such', '1', 'x');
 SELECT svc.waive_violation('items_ref', NULL, 'x');
@@ -146,6 +173,29 @@ SELECT svc.grant_contract('regress_product', 'regress_cart');
 SET ROLE regress_cart_owner;
 CALL svc.check_references('items_ref');
 SELECT state FROM svc.reference_sweeps WHERE reference = 'items_ref';
+
+-- a table without a block; arrays that are kept elsewhere, whole or compressed, and so are their elements
+CREATE TABLE regress_cart.nothing (product_id int);
+CREATE TABLE regress_cart.long_lists (id int, product_ids int[]);
+ALTER TABLE regress_cart.long_lists ALTER COLUMN product_ids SET STORAGE EXTERNAL;
+INSERT INTO regress_cart.long_lists SELECT n, ARRAY(SELECT 1 + i % 100 FROM generate_series(1, 10000) i) || n FROM generate_series(99, 102) n;
+CREATE TABLE regress_cart.long_codes (codes text[]);
+INSERT INTO regress_cart.long_codes VALUES (ARRAY['a', repeat('long', 3000), repeat('none', 3000)]), (ARRAY[repeat('long', 3000), repeat('none', 3000)]);
+SET ROLE regress_product_owner;
+INSERT INTO regress_product.codes VALUES (repeat('long', 3000));
+SET ROLE regress_cart_owner;
+SET client_min_messages = warning;
+SELECT svc.create_reference('regress_cart.nothing', 'product_id', 'regress_product', 'products', name => 'nothing_ref');
+SELECT svc.create_reference('regress_cart.long_lists', 'product_ids', 'regress_product', 'products', name => 'long_lists_ref');
+SELECT svc.create_reference('regress_cart.long_codes', 'codes', 'regress_product', 'codes', name => 'long_codes_ref');
+RESET client_min_messages;
+SELECT pg_relation_size('regress_cart.nothing') AS bytes, pg_column_size(product_ids) > 40000 AS whole FROM regress_cart.long_lists LIMIT 1;
+CALL svc.validate_reference('nothing_ref');
+CALL svc.check_references('long_lists_ref');
+CALL svc.check_references('long_codes_ref');
+SELECT reference, left(key, 20) AS key, length(key), rows FROM svc.reference_violations WHERE reference LIKE 'long%' ORDER BY 1, 2;
+SELECT reference, state, rows FROM svc.reference_sweeps WHERE reference LIKE 'long%' OR reference = 'nothing_ref' ORDER BY 1;
+DROP TABLE regress_cart.nothing, regress_cart.long_lists, regress_cart.long_codes;
 
 -- policies hide no row from it, and it runs as the owner role of the referencing service
 CREATE TABLE regress_cart.hidden (id int, product_id int);

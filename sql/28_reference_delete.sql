@@ -104,6 +104,9 @@ UPDATE svc.tombstone SET next_try = NULL;
 CALL svc.run_pending();
 SELECT * FROM regress_cart.items WHERE product_id BETWEEN 9 AND 12 ORDER BY id;
 SELECT count(*) FROM svc.tombstones('items_product_id_ref') WHERE state <> 'settled';
+-- what could not be done is no violation any more when it is
+SELECT reference, key, rows, state, note FROM svc.reference_violations WHERE reference = 'items_product_id_ref' ORDER BY 2;
+SELECT key, state, detail FROM svc.reference_validation_log WHERE reference = 'items_product_id_ref' AND key = '10' ORDER BY at DESC LIMIT 1;
 
 -- triggers of the table fire as its service's owner role, and deferred constraints are checked at once
 CREATE TABLE regress_cart.gifts (item int REFERENCES regress_cart.items ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED, who text);
@@ -209,10 +212,13 @@ SELECT * FROM complaint;
 SELECT svc.alter_reference('shops_region_ref');
 ALTER TABLE regress_product.regions_4 ENABLE TRIGGER svc_watch_delete;
 SELECT watch FROM watched WHERE reference = 'shops_region_ref';
--- as restores of data do; what is applied by replication would go unseen, and what is done here be seen twice
+-- as restores of data do: they get back what they were made for
 ALTER TABLE regress_product.areas DISABLE TRIGGER ALL;
 SELECT * FROM complaint;
 ALTER TABLE regress_product.areas ENABLE TRIGGER ALL;
+SELECT * FROM complaint;
+-- enabled by their names, what is applied by replication would go unseen, and what is done here be seen twice
+ALTER TABLE regress_product.areas ENABLE TRIGGER svc_watch_applied, ENABLE TRIGGER svc_watch_truncate;
 SELECT watch FROM watched WHERE reference = 'shops_region_ref';
 SELECT * FROM complaint;
 ALTER TABLE regress_product.areas ENABLE REPLICA TRIGGER svc_watch_applied;
@@ -236,6 +242,13 @@ UPDATE regress_product.areas SET name = 'x' WHERE code = 6;
 RESET session_replication_role;
 CALL svc.run_pending();
 SELECT id, region FROM regress_cart.shops WHERE id IN (5, 6) ORDER BY id;
+-- one that is disabled stays so, and all get their states with the next ENABLE TRIGGER ALL
+ALTER TABLE regress_product.areas DISABLE TRIGGER ALL;
+ALTER TABLE regress_product.areas ENABLE TRIGGER ALL;
+ALTER TABLE regress_product.areas DISABLE TRIGGER svc_watch_delete;
+SELECT relation, tgname, tgenabled FROM watching WHERE relation::text LIKE '%areas%' ORDER BY 1, 2;
+ALTER TABLE regress_product.areas ENABLE TRIGGER USER;
+SELECT relation, tgname, tgenabled FROM watching WHERE relation::text LIKE '%areas%' ORDER BY 1, 2;
 
 -- another condition hides rows, nobody knows which: all references are looked at
 INSERT INTO regress_product.products VALUES (1, 's1'), (2, 's2');

@@ -151,6 +151,99 @@ ROLLBACK TO s;
 DO $$ BEGIN INSERT INTO regress_cart.items (other) VALUES (2); EXCEPTION WHEN object_not_in_prerequisite_state THEN RAISE WARNING '%', SQLSTATE; END $$;
 ROLLBACK;
 
+-- What is asked is altered, or goes: a read model with another type, key, column, or none
+BEGIN;
+SET LOCAL client_min_messages = warning;
+CREATE SCHEMA regress_model_api;
+CREATE TABLE regress_model_api.users (id int CONSTRAINT users_pkey PRIMARY KEY, name text);
+INSERT INTO regress_model_api.users VALUES (1);
+GRANT USAGE ON SCHEMA regress_model_api TO regress_cart_owner;
+GRANT SELECT ON regress_model_api.users TO regress_cart_owner;
+CREATE TABLE regress_cart.visits (user_id int);
+ALTER TABLE regress_cart.visits OWNER TO regress_cart_owner;
+SELECT svc.create_reference('regress_cart.visits', 'user_id', 'regress_model', 'users', on_unavailable => 'reject', on_delete => 'delete', name => 'visits');
+CREATE FUNCTION pg_temp.visit(user_id int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    detail text;
+BEGIN
+    INSERT INTO regress_cart.visits VALUES (user_id);
+    RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN SQLSTATE || ': ' || detail;
+END $$;
+SELECT pg_temp.visit(1), pg_temp.visit(2);
+ALTER TABLE regress_model_api.users ALTER COLUMN id TYPE bigint;
+SELECT pg_temp.visit(1), pg_temp.visit(2);
+ALTER TABLE regress_model_api.users ALTER COLUMN id TYPE text;
+SELECT pg_temp.visit(1);
+SELECT svc.prevalidate('visits', ARRAY[1, 2]);
+ALTER TABLE regress_model_api.users ALTER COLUMN id TYPE int USING id::int;
+SELECT pg_temp.visit(1), pg_temp.visit(2);
+ALTER TABLE regress_model_api.users DROP CONSTRAINT users_pkey;
+SELECT pg_temp.visit(1), pg_temp.visit(2);
+ALTER TABLE regress_model_api.users RENAME id TO ident;
+SELECT pg_temp.visit(1);
+ALTER TABLE regress_model_api.users RENAME ident TO id;
+ALTER TABLE regress_model_api.users DROP COLUMN id;
+SELECT pg_temp.visit(1);
+ALTER TABLE regress_model_api.users ADD COLUMN id int PRIMARY KEY DEFAULT 7;
+SELECT pg_temp.visit(1), pg_temp.visit(7);
+REVOKE SELECT ON regress_model_api.users FROM regress_cart_owner;
+SELECT pg_temp.visit(7);
+GRANT SELECT (id) ON regress_model_api.users TO regress_cart_owner;
+SELECT pg_temp.visit(1), pg_temp.visit(7);
+REVOKE USAGE ON SCHEMA regress_model_api FROM regress_cart_owner;
+SELECT pg_temp.visit(7);
+GRANT USAGE ON SCHEMA regress_model_api TO regress_cart_owner;
+DROP TABLE regress_model_api.users;
+SELECT pg_temp.visit(7);
+-- a view in its place that nobody published
+CREATE VIEW regress_model_api.users AS SELECT 7 AS id;
+GRANT SELECT ON regress_model_api.users TO regress_cart_owner;
+SELECT pg_temp.visit(7), pg_temp.visit(8);
+DROP SCHEMA regress_model_api CASCADE;
+SELECT pg_temp.visit(7);
+-- a validator that is altered, or goes
+CREATE FUNCTION regress_cart.missing(keys int[]) RETURNS SETOF int LANGUAGE sql AS 'SELECT k FROM unnest(keys) k WHERE k > 7';
+SELECT svc.alter_reference('visits', validator => 'regress_cart.missing(int[])');
+SELECT pg_temp.visit(7), pg_temp.visit(8);
+-- one that asks for what it is asked
+CREATE OR REPLACE FUNCTION regress_cart.missing(keys int[]) RETURNS SETOF int LANGUAGE sql AS $$SELECT NULL::int FROM svc.prevalidate('visits', keys)$$;
+SELECT pg_temp.visit(8);
+CREATE OR REPLACE FUNCTION regress_cart.missing(keys int[]) RETURNS SETOF int LANGUAGE plpgsql AS $$BEGIN COMMIT; END$$;
+SELECT pg_temp.visit(7);
+CREATE OR REPLACE FUNCTION regress_cart.missing(keys int[]) RETURNS SETOF int LANGUAGE plpgsql AS $$BEGIN DROP FUNCTION regress_cart.missing; END$$;
+ALTER FUNCTION regress_cart.missing OWNER TO regress_cart_owner;
+SELECT pg_temp.visit(7);
+SELECT pg_temp.visit(7);
+SELECT svc.prevalidate('visits', ARRAY[7, 8]);
+CREATE FUNCTION regress_cart.missing(keys int[]) RETURNS int LANGUAGE sql AS 'SELECT 7';
+SELECT pg_temp.visit(7), pg_temp.visit(8);
+DROP FUNCTION regress_cart.missing;
+CREATE FUNCTION regress_cart.missing(keys int[]) RETURNS SETOF text LANGUAGE sql AS $$SELECT '8'$$;
+SELECT pg_temp.visit(8);
+REVOKE EXECUTE ON FUNCTION regress_cart.missing FROM PUBLIC;
+SELECT pg_temp.visit(7);
+-- what others made of it has answers of no use
+CREATE SCHEMA regress_model_api;
+CREATE TABLE regress_model_api.names (name text PRIMARY KEY);
+GRANT USAGE ON SCHEMA regress_model_api TO regress_cart_owner;
+GRANT SELECT ON regress_model_api.names TO regress_cart_owner;
+CREATE FUNCTION regress_cart.missing_names(keys text[]) RETURNS SETOF text LANGUAGE sql AS $$SELECT 'z'$$;
+ALTER TABLE regress_cart.visits ADD COLUMN name text;
+SELECT svc.create_reference('regress_cart.visits', 'name', 'regress_model', 'names', name => 'named', validator => 'regress_cart.missing_names(text[])');
+INSERT INTO regress_cart.visits (name) VALUES ('x'), ('y');
+DROP FUNCTION regress_cart.missing_names;
+CREATE FUNCTION regress_cart.missing_names(keys text[]) RETURNS SETOF int LANGUAGE sql AS $$SELECT 5$$;
+SAVEPOINT s;
+INSERT INTO regress_cart.visits (name) VALUES ('x'), ('y');
+ROLLBACK TO s;
+DROP FUNCTION regress_cart.missing_names;
+CREATE FUNCTION regress_cart.missing_names(text[]) RETURNS TABLE (a int, b text) LANGUAGE sql AS $$SELECT 1, 'x'$$;
+INSERT INTO regress_cart.visits (name) VALUES ('x'), ('y');
+ROLLBACK;
+
 -- The service that owns the keys goes: forced, and nothing stands in the way of the next one
 SELECT svc.revoke_contract('regress_product', 'regress_cart');
 SELECT svc.drop_service('regress_product');

@@ -138,6 +138,12 @@ RESET client_min_messages;
 SELECT needs_sweep FROM svc.reference_status WHERE reference = 'later';
 SELECT key, rows FROM svc.reference_violations WHERE reference = 'later';
 
+-- Whoever changes a reference keeps nobody from writing to the table that it refers to
+BEGIN;
+SELECT svc.alter_reference('later', on_missing => 'report', new_name => 'much later');
+SELECT mode FROM pg_locks WHERE relation = 'goods.products'::regclass AND pid = pg_backend_pid() AND mode ~ 'Exclusive' AND mode <> 'ShareUpdateExclusiveLock';
+ROLLBACK;
+
 -- A partition that leaves with keys that nobody has looked at
 SET ROLE regress_basket_owner;
 CREATE TABLE basket.days (day int, product_id int) PARTITION BY LIST (day);

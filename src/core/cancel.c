@@ -23,7 +23,7 @@ cancelled(SIGNAL_ARGS)
 	StatementCancelHandler(postgres_signal_arg);
 }
 
-/* Count cancels from now on; before signals are let in. */
+/* Count cancels from now on. */
 void
 svc_cancel_count(void)
 {

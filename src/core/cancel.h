@@ -4,7 +4,7 @@
 #ifndef SVC_CANCEL_H
 #define SVC_CANCEL_H
 
-/* Count cancels of this process, instead of only obeying them */
+/* Count cancels of this process from now on, instead of only obeying them */
 extern void svc_cancel_count(void);
 
 /* How many there were: the same number before and after means that there was none */

@@ -272,20 +272,41 @@ check_constraints_at_once(void)
 	svc_sql_end(&scope);
 }
 
-/* Find out which deleted keys rows hold; NULL if none does, or the reference is gone. */
+/* Find out which deleted keys rows hold, and which keys at all; NULL if the reference is gone. */
 static Reference *
 find_deleted(Step *step, KeySet **set, ArrayType **deleted)
 {
 	Reference  *reference = reference_lookup(step->name);
 
 	*deleted = NULL;
+	*set = NULL;
 	if (!reference || !reference->declared || reference->mode == REFERENCE_OFF ||
 		reference->on_delete == ON_DELETE_KEEP)
 		return NULL;
 	*set = keys_held(reference, step->keys);
 	if (key_set_count(*set) > 0)
 		*deleted = ask_deleted(reference, *set);
-	return *deleted ? reference : NULL;
+	return reference;
+}
+
+/* Keys that no row holds, and those that were made again, are violations no more. */
+static void
+resolve_others(const Reference *reference, ArrayType *keys, const KeySet *held)
+{
+	KeySet	   *all;
+
+	if (ARR_ELEMTYPE(keys) != reference->key_type || !violation_is_any(NameStr(reference->name)))
+		return;
+	all = key_set_make(reference);
+	key_set_add_array(all, keys);
+	for (int i = 0; i < key_set_count(all); i++)
+	{
+		int			index = key_set_find(held, key_set_key(all, i));
+
+		if (index < 0 || key_set_state(held, index) == KEY_VALID)
+			key_set_mark(all, i, KEY_VALID);
+	}
+	violation_resolve(reference, all, "no row holds it without a parent any more");
 }
 
 /* One transaction: look, and do what on_delete says with a batch of rows. */
@@ -300,6 +321,10 @@ do_step(void *argument)
 	step->changed = false;
 	step->busy = false;
 	if (!reference)
+		return;
+	if (!deleted || effective_action(reference) == ON_DELETE_REPORT)
+		resolve_others(reference, step->keys, set);
+	if (!deleted)
 		return;
 	if (reference->is_foreign)
 		checker_forget(reference, deleted);
@@ -328,7 +353,7 @@ list_deleted(void *argument)
 	char		align;
 
 	step->n_left = 0;
-	if (!find_deleted(step, &set, &deleted))
+	if (!find_deleted(step, &set, &deleted) || !deleted)
 		return;
 	get_typlenbyvalalign(ARR_ELEMTYPE(deleted), &length, &by_value, &align);
 	deconstruct_array(deleted, ARR_ELEMTYPE(deleted), length, by_value, align, &keys, NULL,
@@ -348,7 +373,7 @@ report_failed(void *argument)
 	ArrayType  *deleted;
 	Reference  *reference = find_deleted(step, &set, &deleted);
 
-	if (reference)
+	if (reference && deleted)
 		violation_record(reference, set, SOURCE_WORKER, step->detail);
 }
 

@@ -137,6 +137,36 @@ tell_of_rows(const Declaration *d)
 			 errhint("CALL svc.validate_reference(%s) checks them.", quote_literal_cstr(d->row.name))));
 }
 
+/*
+ * Say where no index finds the rows whose keys are deleted, if something is to
+ * be done with them.  Predicates are only compared, as text: to read them as the
+ * planner does would run functions in them.  Inside a scope of the extension's owner.
+ */
+static void
+tell_of_index(const Declaration *d)
+{
+	List	   *family;
+
+	if (d->row.on_delete != ON_DELETE_SET_NULL && d->row.on_delete != ON_DELETE_DELETE)
+		return;
+	family = find_all_inheritors(d->row.relation, NoLock, NULL);
+	if (svc_sql("SELECT 1 FROM pg_catalog.pg_class c"
+				" WHERE c.oid = ANY ($1) AND c.relkind = 'r' AND NOT EXISTS ("
+				"   SELECT 1 FROM pg_catalog.pg_index i"
+				"     JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+				"    WHERE i.indrelid = c.oid AND i.indisvalid AND a.attname = $2"
+				"      AND (i.indpred IS NULL"
+				"           OR pg_catalog.pg_get_expr(i.indpred, i.indrelid) = pg_catalog.format('(%I IS NOT NULL)', $2)))",
+				sql_oids(family, OIDARRAYOID), sql_name(d->row.column)) > 0)
+		ereport(NOTICE,
+				(errmsg("no index finds the rows of \"%s\" by \"%s\"", RelationGetRelationName(d->rel),
+						d->row.column),
+				 errdetail("All rows are read whenever keys are deleted (on_delete %s).",
+						   reference_on_delete_name(d->row.on_delete)),
+				 errhint("CREATE INDEX ON %s (%s);", svc_quote_relation(d->row.relation),
+						 quote_identifier(d->row.column))));
+}
+
 /* Declare: write the row and make the triggers.  Inside a scope of the extension's owner. */
 void
 declare_make(Declaration *d)
@@ -264,6 +294,7 @@ svc_create_reference(PG_FUNCTION_ARGS)
 	namestrcpy(result, d.row.name);
 	if (!d.row.validated)
 		tell_of_rows(&d);
+	tell_of_index(&d);
 	svc_sql_end(&scope);
 	relation_close(d.rel, NoLock);
 	PG_RETURN_NAME(result);
@@ -409,6 +440,8 @@ svc_alter_reference(PG_FUNCTION_ARGS)
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	change(&d, before);
+	if (d.row.on_delete != before->on_delete)
+		tell_of_index(&d);
 	svc_sql_end(&scope);
 	relation_close(d.rel, NoLock);
 	PG_RETURN_VOID();

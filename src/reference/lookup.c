@@ -87,6 +87,7 @@ typedef struct Answers
 	KeySet	   *set;
 	KeyState	state;			/* what is known of them by this */
 	int			single;			/* the number of the only key that was asked, or -1 */
+	Oid			type;			/* that answers must have; InvalidOid: nobody reads them */
 	KeyTally	tally;			/* of the keys, where that may be enough */
 } Answers;
 
@@ -495,10 +496,22 @@ receive_to_match(TupleTableSlot *slot, DestReceiver *receiver)
 	return true;
 }
 
-/* What a receiver of rows must have, though nothing is to be done. */
+/*
+ * Refuse answers that are no keys.  A validator is called by its name: another
+ * function may have that by now, or fit the keys better than the declared one.
+ */
 static void
 startup_answers(DestReceiver *receiver, int operation, TupleDesc desc)
 {
+	Answers    *answers = (Answers *) receiver;
+	Oid			type = TupleDescAttr(desc, 0)->atttypid;
+
+	if (OidIsValid(answers->type) && getBaseType(type) != answers->type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("a validator of keys of type %s returns %s", format_type_be(answers->type),
+						format_type_be(type)),
+				 errhint("svc.alter_reference(..., validator => ...) declares another one.")));
 }
 
 static void
@@ -534,12 +547,13 @@ run_plan(const LookupPlan *plan, Datum parameter, Oid type, Answers *answers)
 /* A receiver of answers. */
 static Answers
 answers_for(KeySet *set, bool (*receive) (TupleTableSlot *slot, DestReceiver *receiver),
-			KeyState state)
+			KeyState state, Oid type)
 {
 	return (Answers) {
 		.pub = {receive, startup_answers, end_answers, end_answers, DestNone},
 		.set = set,
-		.state = state
+		.state = state,
+		.type = type
 	};
 }
 
@@ -556,7 +570,7 @@ mark_rest(KeySet *set, int from, int to, KeyState state)
 static void
 ask_single(const Reference *reference, KeySet *set, int index)
 {
-	Answers		answers = answers_for(set, receive_single, KEY_VALID);
+	Answers		answers = answers_for(set, receive_single, KEY_VALID, InvalidOid);
 
 	answers.single = index;
 	run_plan(get_plan(reference, LOOKUP_ONE), key_set_key(set, index), reference->key_type, &answers);
@@ -580,7 +594,7 @@ all_are_there(const Reference *reference, const KeySet *set, int first, int end,
 		return false;
 	plan = get_plan(reference, far ? LOOKUP_TALLY : LOOKUP_MANY);
 	answers = answers_for(unconstify(KeySet *, set), far ? receive_tally : receive_to_count,
-						  KEY_VALID);
+						  KEY_VALID, far ? InvalidOid : reference->key_type);
 	run_plan(plan, keys, get_array_type(reference->key_type), &answers);
 	return answers.tally.count == asked.count && answers.tally.sum == asked.sum;
 }
@@ -602,7 +616,8 @@ ask_many(const Reference *reference, KeySet *set, int first)
 		mark_rest(set, first, end, KEY_VALID);
 	else
 	{
-		answers = answers_for(set, receive_to_match, validates ? KEY_MISSING : KEY_VALID);
+		answers = answers_for(set, receive_to_match, validates ? KEY_MISSING : KEY_VALID,
+							  reference->key_type);
 		run_plan(get_plan(reference, LOOKUP_MANY), PointerGetDatum(keys), type, &answers);
 		mark_rest(set, first, end, validates ? KEY_VALID : KEY_MISSING);
 	}
@@ -703,10 +718,10 @@ may_call(const Reference *reference)
 const char *
 lookup_refusal(const Reference *reference)
 {
-	if (OidIsValid(reference->validator))
+	if (reference->validator_name)
 	{
-		if (get_func_name(reference->validator) == NULL)
-			return "Its validator does not exist.";
+		if (!OidIsValid(reference->validator) || !get_func_name(reference->validator))
+			return psprintf("Validator %s does not exist.", reference->validator_name);
 		if (!may_call(reference))
 			return psprintf("Role \"%s\" may not call its validator.",
 							GetUserNameFromId(reference->run_as, true));

@@ -196,7 +196,7 @@ reference_has_unchecked(const char *name)
 			"                  AND (r.mode IN ('async', 'observe') OR r.on_missing = 'report' OR c.is_foreign IS NOT false))"
 			"    OR EXISTS (SELECT FROM svc.reference_parked p WHERE p.reference = $1)"
 			"    OR EXISTS (SELECT FROM svc.tombstone d WHERE d.reference = $1 AND d.state <> 'settled')"
-			"    OR EXISTS (SELECT FROM svc.journal_backlog() j WHERE j.subject = $1 AND j.kind IN ('c', 'r'))",
+			"    OR EXISTS (SELECT FROM svc.journal_backlog(20000) j WHERE j.kind IN ('c', 'r') AND (j.subject = $1 OR j.relation IS NULL))",
 			sql_name(name));
 	unchecked = svc_sql_bool_value(0, 1);
 	svc_sql_end(&scope);

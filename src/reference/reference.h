@@ -73,6 +73,7 @@ typedef struct Reference
 	Oid			equality;		/* operator: contract's key = key_type */
 	Oid			run_as;			/* the owner role of the service that the relation belongs to */
 	Oid			validator;		/* function, or InvalidOid */
+	char	   *validator_name; /* its signature, or NULL; it may be gone */
 	ReferenceMode mode;			/* in effect */
 	ReferenceOnMissing on_missing;
 	ReferenceOnUnavailable on_unavailable;

@@ -29,6 +29,7 @@
 #include "reference/reference_follow.h"
 #include "reference/reference_row.h"
 #include "reference/resolve.h"
+#include "reference/violation.h"
 #include "service/contract.h"
 #include "service/ownership.h"
 #include "utils/acl.h"
@@ -187,7 +188,7 @@ merge_own(SqlScope *scope, Oid child, const ReferenceRow *whole)
 	{
 		ReferenceRow *own = lfirst(cell);
 		bool		checked = own->validated && own->mode != REFERENCE_OFF &&
-			!reference_has_unchecked(own->name);
+			!reference_has_unchecked(own->name) && !violation_is_any(own->name);
 
 		if (!says_the_same(own, whole))
 			continue;
@@ -232,7 +233,8 @@ lose(SqlScope *scope, Oid child, const ReferenceRow *row)
 {
 	ReferenceRow own = *row;
 	Relation	rel = relation_open(child, NoLock);
-	bool		needs_sweep = reference_has_unchecked(row->name);
+	/* which of the whole's violations are its own nobody knows */
+	bool		needs_sweep = reference_has_unchecked(row->name) || violation_is_any(row->name);
 	NameData	service;
 
 	reference_drop_triggers(row->name, child);

@@ -602,6 +602,7 @@ reference_resolve(Oid part, const ReferenceNames *names)
 	resolve_contract(reference, names);
 	if (names->validator)
 	{
+		reference->validator_name = pstrdup(names->validator);
 		reference->validator = reference_validator_of(names->validator);
 		/* a validator that is gone cannot be asked, and the contract is not asked in its place */
 		if (!OidIsValid(reference->validator))

@@ -10,7 +10,6 @@
 #include "reference/sweep_elsewhere.h"
 #include "reference/tombstone.h"
 #include "reference/violation.h"
-#include "utils/lsyscache.h"
 
 /*
  * Keys that were deleted elsewhere, where nobody tells us: those that the rows'
@@ -41,32 +40,6 @@ deleted_elsewhere(const Reference *reference, TimestampTz sweep)
 	return keys;
 }
 
-/* Keys from their texts, by their type's input function, as the role that looks them up. */
-static KeySet *
-keys_of_texts(const Reference *reference, List *texts)
-{
-	Oid			input;
-	Oid			io_param;
-	KeySet	   *set;
-	SqlScope	scope;
-	ListCell   *cell;
-
-	getTypeInputInfo(reference->key_type, &input, &io_param);
-	svc_sql_begin_restricted(&scope, reference->run_as);
-	MemoryContextSwitchTo(scope.cxt);
-	set = key_set_make(reference);
-	foreach(cell, texts)
-	{
-		Datum		key = OidInputFunctionCall(input, lfirst(cell), io_param, -1);
-		int			index;
-
-		(void) key_set_add(set, key, &index);
-		key_set_mark(set, index, KEY_MISSING);
-	}
-	svc_sql_end(&scope);
-	return set;
-}
-
 /*
  * Let what on_delete says be done about keys that were deleted elsewhere, when a
  * sweep that was begun then has seen all rows.
@@ -81,5 +54,5 @@ sweep_act_on_deleted_elsewhere(const Reference *reference, TimestampTz sweep)
 		return;
 	texts = deleted_elsewhere(reference, sweep);
 	if (texts != NIL)
-		action_on_deleted(reference, keys_of_texts(reference, texts));
+		action_on_deleted(reference, violation_keys(reference, texts, KEY_MISSING));
 }

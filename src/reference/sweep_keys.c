@@ -58,6 +58,8 @@ sweep_keys_ask(SweepKeys *k, const Reference *reference, KeySet *set)
 {
 	int			cancels = svc_cancels();
 
+	/* also in a session of a client's, who called for the sweep */
+	svc_cancel_count();
 	k->asking = true;
 	check_can_ask(reference);
 	PG_TRY();

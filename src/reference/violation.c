@@ -22,6 +22,7 @@
 #include "reference/log.h"
 #include "reference/violation.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 /* Keys that one statement records */
@@ -61,6 +62,7 @@ void
 ViolationInit(void)
 {
 	LogInit();
+	ViolationJobInit();
 }
 
 /* Room for the keys of one statement. */
@@ -182,6 +184,8 @@ record_bad(const Recording *r)
 			"         found = EXCLUDED.found,"
 			"         source = CASE WHEN v.state = 'resolved' THEN EXCLUDED.source ELSE v.source END,"
 			"         first_seen = CASE WHEN v.state = 'resolved' THEN EXCLUDED.first_seen ELSE v.first_seen END,"
+			"         note = CASE WHEN v.state <> 'resolved' THEN v.note END,"
+			"         waived_until = CASE WHEN v.state <> 'resolved' THEN v.waived_until END,"
 			"         last_seen = EXCLUDED.last_seen,"
 			"         sweep = coalesce(EXCLUDED.sweep, v.sweep)"
 			"  RETURNING v.key_hash, v.state)"
@@ -251,9 +255,9 @@ write_sorted(const Recording *r)
 	svc_sql_end(&scope);
 }
 
-/* Has a reference violations that valid keys could resolve? */
-static bool
-has_unresolved(const Reference *reference)
+/* Has a reference violations that are not resolved? */
+bool
+violation_is_any(const char *reference)
 {
 	SqlScope	scope;
 	bool		found;
@@ -261,7 +265,7 @@ has_unresolved(const Reference *reference)
 	svc_sql_begin(&scope, svc_extension_owner());
 	found = svc_sql("SELECT 1 FROM svc.reference_violation v"
 					" WHERE v.reference = $1 AND v.state <> 'resolved' LIMIT 1",
-					sql_name(NameStr(reference->name))) > 0;
+					sql_name(reference)) > 0;
 	svc_sql_end(&scope);
 	return found;
 }
@@ -280,7 +284,7 @@ violation_record_look(const Reference *reference, const KeySet *set, const Viola
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership violations",
 								ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(cxt);
-	r.resolves = look->sweep == 0 && has_unresolved(reference);
+	r.resolves = look->sweep == 0 && violation_is_any(NameStr(reference->name));
 	for (int from = 0; from < key_set_count(set); from += RECORD_KEYS)
 	{
 		sort_keys(&r, from, Min(from + RECORD_KEYS, key_set_count(set)));
@@ -300,6 +304,47 @@ violation_record(const Reference *reference, const KeySet *set, ViolationSource 
 	ViolationLook look = {.source = source, .detail = detail};
 
 	violation_record_look(reference, set, &look);
+}
+
+/*
+ * Record that some of a set's keys are valid, or that no row holds them; nothing
+ * is said of the others.
+ */
+void
+violation_resolve(const Reference *reference, KeySet *set, const char *detail)
+{
+	ViolationLook look = {.source = SOURCE_WORKER,.detail = detail,.first_new = PG_INT32_MAX};
+
+	for (int i = 0; i < key_set_count(set); i++)
+		if (key_set_state(set, i) != KEY_VALID)
+			key_set_mark(set, i, KEY_PENDING);
+	violation_record_look(reference, set, &look);
+}
+
+/* Keys from their texts, by their type's input function, as the role that looks them up. */
+KeySet *
+violation_keys(const Reference *reference, List *texts, KeyState state)
+{
+	Oid			input;
+	Oid			io_param;
+	KeySet	   *set;
+	SqlScope	scope;
+	ListCell   *cell;
+
+	getTypeInputInfo(reference->key_type, &input, &io_param);
+	svc_sql_begin_restricted(&scope, reference->run_as);
+	MemoryContextSwitchTo(scope.cxt);
+	set = key_set_make(reference);
+	foreach(cell, texts)
+	{
+		Datum		key = OidInputFunctionCall(input, lfirst(cell), io_param, -1);
+		int			index;
+
+		(void) key_set_add(set, key, &index);
+		key_set_mark(set, index, state);
+	}
+	svc_sql_end(&scope);
+	return set;
 }
 
 /*

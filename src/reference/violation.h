@@ -42,10 +42,22 @@ extern void violation_record(const Reference *reference, const KeySet *set,
 extern void violation_record_look(const Reference *reference, const KeySet *set,
 								  const ViolationLook *look);
 
+/* Has a reference violations that are not resolved? */
+extern bool violation_is_any(const char *reference);
+
+/* Those of a set's keys that are valid are violations no more; the others become pending */
+extern void violation_resolve(const Reference *reference, KeySet *set, const char *detail);
+
+/* A set of keys, in a state, from their texts as violations have them */
+extern KeySet *violation_keys(const Reference *reference, List *texts, KeyState state);
+
 /* A sweep that was begun then has seen all rows: what it did not see is not violated any more */
 extern void violation_resolve_unseen(const Reference *reference, TimestampTz sweep);
 
 /* The reference is gone or has another name (NULL: gone) */
 extern void violation_follow(const char *reference, const char *new_name);
+
+/* violation_job.c */
+extern void ViolationJobInit(void);
 
 #endif							/* SVC_VIOLATION_H */

@@ -12,6 +12,7 @@
  * them.
  */
 extern void watch_published(Oid published);
+extern void watch_mend_states(Oid relation);
 
 /*
  * A relation, everything that it is a part of by inheritance or partitioning,

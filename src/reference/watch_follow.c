@@ -166,6 +166,22 @@ follow_created(List *objects)
 	}
 }
 
+/* Does an ALTER TABLE enable all triggers, or all but the server's own? */
+static bool
+enables_all_triggers(const AlterTableStmt *stmt)
+{
+	ListCell   *cell;
+
+	foreach(cell, stmt->cmds)
+	{
+		AlterTableType type = lfirst_node(AlterTableCmd, cell)->subtype;
+
+		if (type == AT_EnableTrigAll || type == AT_EnableTrigUser)
+			return true;
+	}
+	return false;
+}
+
 /* Keep the triggers in step with what was made and altered. */
 static void
 follow_altered(Node *command, List *objects)
@@ -174,6 +190,10 @@ follow_altered(Node *command, List *objects)
 	TableMove	move = {InvalidOid, NIL, NIL};
 	ListCell   *cell;
 
+	/* a restore may bring references later */
+	if (command && IsA(command, AlterTableStmt) && enables_all_triggers((AlterTableStmt *) command))
+		foreach(cell, svc_ddl_relations(objects))
+			watch_mend_states(lfirst_oid(cell));
 	if (!command || objects == NIL || !svc_catalog_mentions("reference", 0, NIL))
 		return;
 	if (IsA(command, AlterTableStmt))

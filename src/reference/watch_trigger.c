@@ -219,6 +219,14 @@ static const struct
 	"AFTER UPDATE OR DELETE", "FOR EACH ROW", TRIGGER_FIRES_ON_REPLICA}
 };
 
+/* The function that they call. */
+static Oid
+watch_function(void)
+{
+	return LookupFuncName(list_make2(makeString(SVC_SCHEMA), makeString("watch_deletes")), 0, NULL,
+						  false);
+}
+
 /* Make one trigger, and bring it into its state. */
 static void
 make_trigger(Oid relation, int kind, List *args)
@@ -240,8 +248,7 @@ static void
 make_triggers(Oid relation, List *args)
 {
 	char	   *name = svc_quote_relation(relation);
-	Oid			function = LookupFuncName(list_make2(makeString(SVC_SCHEMA),
-													 makeString("watch_deletes")), 0, NULL, false);
+	Oid			function = watch_function();
 
 	for (int i = 0; i < lengthof(trigger_kinds); i++)
 	{
@@ -256,6 +263,103 @@ make_triggers(Oid relation, List *args)
 	}
 }
 
+/* Has a trigger these arguments? */
+static bool
+has_arguments(const Trigger *trigger, List *args)
+{
+	if (trigger->tgnargs != list_length(args))
+		return false;
+	for (int i = 0; i < trigger->tgnargs; i++)
+		if (strcmp(trigger->tgargs[i], list_nth(args, i)) != 0)
+			return false;
+	return true;
+}
+
+/* The trigger of a relation that has a name, or NULL. */
+static const Trigger *
+trigger_named(Relation rel, const char *name)
+{
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+		if (strcmp(rel->trigdesc->triggers[i].tgname, name) == 0)
+			return &rel->trigdesc->triggers[i];
+	return NULL;
+}
+
+/* Has a relation the triggers that make_triggers would make? */
+static bool
+is_as_wanted(Oid relation, List *args)
+{
+	Oid			function = watch_function();
+	Relation	rel = relation_open(relation, NoLock);
+	bool		as_wanted = true;
+
+	for (int i = 0; i < lengthof(trigger_kinds); i++)
+	{
+		const Trigger *trigger = trigger_named(rel, trigger_kinds[i].name);
+
+		if ((trigger_kinds[i].type & TRIGGER_TYPE_ROW) && rel->rd_rel->relispartition)
+			continue;
+		if (args == NIL ? trigger != NULL :
+			!trigger || trigger->tgfoid != function || trigger->tgtype != trigger_kinds[i].type ||
+			!has_arguments(trigger, args))
+			as_wanted = false;
+	}
+	relation_close(rel, NoLock);
+	return as_wanted;
+}
+
+/* Lock the relations of a family that have triggers. */
+static void
+lock_family(List *family, LOCKMODE lockmode)
+{
+	ListCell   *cell;
+
+	foreach(cell, family)
+		if (watch_can(lfirst_oid(cell)))
+			svc_lock_relation(lfirst_oid(cell), lockmode);
+}
+
+/* Has all of a family what is wanted? */
+static bool
+all_as_wanted(List *family, List *args)
+{
+	ListCell   *cell;
+
+	foreach(cell, family)
+		if (watch_can(lfirst_oid(cell)) && !is_as_wanted(lfirst_oid(cell), args))
+			return false;
+	return true;
+}
+
+/*
+ * ENABLE TRIGGER ALL, with which the rows of a dump without its schema end,
+ * makes all triggers fire for origins: ours get back how they were made.
+ */
+void
+watch_mend_states(Oid relation)
+{
+	List	   *family = find_all_inheritors(relation, NoLock, NULL);
+	SqlScope	scope;
+
+	svc_sql_begin(&scope, svc_extension_owner());
+	for (int i = 0; i < lengthof(trigger_kinds); i++)
+	{
+		uint64		rows;
+
+		if (trigger_kinds[i].state == TRIGGER_FIRES_ON_ORIGIN)
+			continue;
+		rows = svc_sql("SELECT t.tgrelid FROM pg_catalog.pg_trigger t"
+					   "  JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid AND f.proname = 'watch_deletes'"
+					   "  JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace AND n.nspname = '" SVC_SCHEMA "'"
+					   " WHERE t.tgrelid = ANY ($1) AND t.tgname = $2 AND t.tgenabled = 'O'",
+					   sql_oids(family, OIDARRAYOID), sql_name(trigger_kinds[i].name));
+		for (uint64 row = 0; row < rows; row++)
+			svc_set_trigger_state(svc_sql_oid_value(row, 1), trigger_kinds[i].name,
+								  trigger_kinds[i].state);
+	}
+	svc_sql_end(&scope);
+}
+
 /* Can triggers watch the rows of a relation? */
 bool
 watch_can(Oid relation)
@@ -266,7 +370,12 @@ watch_can(Oid relation)
 		!isAnyTempNamespace(get_rel_namespace(relation));
 }
 
-/* Make the triggers of a published table and of all its family as the references into it want them. */
+/*
+ * Make the triggers of a published table and of all its family as the references
+ * into it want them.  The first lock keeps others who want that away, and no
+ * writers: most changes of references change nothing here, and last as long as
+ * the transaction of somebody to whom the table does not belong.
+ */
 void
 watch_published(Oid published)
 {
@@ -275,10 +384,11 @@ watch_published(Oid published)
 	ListCell   *cell;
 	SqlScope	scope;
 
-	foreach(cell, family)
-		if (watch_can(lfirst_oid(cell)))
-			svc_lock_relation(lfirst_oid(cell), ShareRowExclusiveLock);
+	lock_family(family, ShareUpdateExclusiveLock);
 	args = wanted_arguments(family);
+	if (all_as_wanted(family, args))
+		return;
+	lock_family(family, ShareRowExclusiveLock);
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql_quietly();
 	foreach(cell, family)

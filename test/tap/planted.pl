@@ -124,7 +124,8 @@ BEGIN
     END LOOP;
     -- the extension's own names, and those of its triggers
     FOR f IN SELECT unnest('{owner_of,how_owned,current_service,create_service,drop_service,assign,release,publish,status,version,
-                             update_updated_at_column,guard_catalog,catalog_changed,service_changed,count_changes,on_ddl,on_drop,
+                             update_updated_at_column,guard_catalog,create_reference,check_reference,check_reference_row,watch_deletes,watch_changed,
+                             reference_follows_service,check_references,run_pending,prevalidate,tombstones,catalog_changed,service_changed,count_changes,on_ddl,on_drop,
                              svc_ownership_ddl,svc_ownership_drop,guard_rows,guard_truncate}'::text[]) AS proname
     LOOP
         BEGIN
@@ -145,7 +146,7 @@ DECLARE o record; n int := 0; f text;
 BEGIN
     FOR o IN
         WITH kind (t) AS (SELECT unnest('{name,text,oid,regclass,regrole,regnamespace,regtype,"\"char\"",smallint,int,bigint,boolean,
-                          timestamptz,interval,name[],text[],oid[],regclass[],aclitem[]}'::regtype[]))
+                          timestamptz,interval,uuid,name[],text[],oid[],regclass[],aclitem[],int[],uuid[]}'::regtype[]))
         SELECT p.oprname, p.oprleft::regtype AS l, p.oprright::regtype AS r, p.oprresult::regtype AS result
           FROM pg_operator p
          WHERE p.oprnamespace = 'pg_catalog'::regnamespace
@@ -192,7 +193,8 @@ BEGIN
         n := n + 1;
     END LOOP;
     FOR r IN SELECT unnest('{service,member,assignment,store,entity,consumer,counter,retention,adopted_trigger,services,stores,entities,
-                             consumers,counters,retentions,tables,service_role,service_schema,service_relation,expected_right}'::text[]) AS relname
+                             consumers,counters,retentions,tables,reference,reference_state,references_declared,reference_status,reference_violation,
+                             reference_log,reference_sweep,reference_parked,reference_contract,reference_trigger,tombstone,service_role,service_schema,service_relation,expected_right}'::text[]) AS relname
     LOOP
         EXECUTE format('CREATE VIEW SCHEMA.%I AS SELECT ''x''::name AS service, 10::regrole AS owner WHERE SCHEMA.trap(%L)', r.relname, 'view ' || r.relname);
         n := n + 1;
@@ -315,11 +317,41 @@ SELECT svc.keep_rows('s_$s.posts', 'at', '1 day');
 SELECT svc.publish('s_$s', 'users', 's_$s.users');
 SELECT svc.grant_contract('s_$s', 'l_$s');
 SELECT svc.add_store('s_$s', 'x', 'redis');
+SELECT svc.create_service('c_$s', schema => 'c_$s', login => 'c_${s}_user', login_level => 'owner');
+CREATE TABLE c_$s.carts (user_id pg_catalog.int4, friends pg_catalog.int4[], other pg_catalog.int8 CONSTRAINT known REFERENCES s_$s.users ON DELETE SET NULL);
+ALTER TABLE c_$s.carts OWNER TO c_${s}_owner;
+SELECT svc.grant_contract('s_$s', 'c_$s');
+SELECT svc.create_reference('c_$s.carts', 'user_id', 's_$s', 'users', on_delete => 'delete'), svc.create_reference('c_$s.carts', 'friends', 's_$s', 'users', mode => 'commit');
+SELECT svc.convert_foreign_key('c_$s.carts', 'known');
 SELECT svc.alter_service('s_$s', new_name => 't_$s');
 SELECT svc.grant_role('t_$s', 'hostile', 'reader');
 INSERT INTO s_$s.users VALUES (1, 0), (2, 0);
 INSERT INTO s_$s.posts VALUES (1, 1, '2001-01-01'), (2, 1, '2001-01-01'), (3, 2, NULL);
 UPDATE s_$s.posts SET user_id = 2;
+INSERT INTO s_$s.users VALUES (3, 0), (4, 0);
+INSERT INTO c_$s.carts VALUES (1, '{1,2}', 1), (2, NULL, 3), (3, '{3}', NULL), (3, '{4}', 4);
+UPDATE c_$s.carts SET user_id = 2 WHERE user_id OPERATOR(pg_catalog.=) 1;
+SELECT svc.alter_reference('carts_friends_ref', mode => 'async', on_missing => 'report', new_name => 'friends'), svc.alter_reference('known', mode => 'observe');
+INSERT INTO c_$s.carts VALUES (2, '{99}', 98);
+DELETE FROM s_$s.users WHERE id OPERATOR(pg_catalog.=) 3;
+CALL svc.run_pending();
+CALL svc.check_references();
+SELECT svc.waive_violation('known', '98', 'old');
+SELECT svc.reopen_violation('known', '98');
+SELECT * FROM svc.prevalidate('friends', '{1,99}'::pg_catalog.int4[]);
+SELECT * FROM svc.tombstones();
+TABLE svc.references_declared;
+TABLE svc.reference_status;
+TABLE svc.reference_violations;
+TABLE svc.reference_sweeps;
+TABLE svc.reference_validation_log;
+CREATE TABLE c_$s.parted (user_id pg_catalog.int4) PARTITION BY LIST (user_id);
+ALTER TABLE c_$s.parted OWNER TO c_${s}_owner;
+SELECT svc.create_reference('c_$s.parted', 'user_id', 't_$s', 'users', mode => 'commit');
+CREATE TABLE c_$s.part PARTITION OF c_$s.parted FOR VALUES IN (1);
+ALTER TABLE c_$s.parted DETACH PARTITION c_$s.part;
+ALTER TABLE c_$s.parted RENAME COLUMN user_id TO person_id;
+SELECT svc.drop_reference('parted_user_id_ref');
 SELECT svc.recount('s_$s.users');
 SELECT * FROM svc.expire_now();
 SELECT * FROM svc.adopt_updated_at();
@@ -345,7 +377,7 @@ DROP TABLE evil.assigned;
 SELECT svc.revoke_role('t_$s', 'hostile');
 SQL
 	untouched($offset, "work of a superuser in $dbname");
-	rows($node, $dbname, "SET search_path = pg_catalog; SELECT pg_catalog.string_agg(u.n::pg_catalog.text, ' ' ORDER BY u.id) FROM r_$s.users u", '0 1', 'which was done');
+	rows($node, $dbname, "SET search_path = pg_catalog; SELECT pg_catalog.string_agg(u.n::pg_catalog.text, ' ' ORDER BY u.id) FROM r_$s.users u", '0 1 0', 'which was done');
 	rows($node, $dbname, 'SET search_path = pg_catalog; SELECT * FROM svc.check_grants()', '', 'rightly');
 
 	$offset = log_end();
@@ -356,7 +388,16 @@ SQL
 	untouched($offset, "work of a login in $dbname");
 
 	$offset = log_end();
-	$node->safe_psql($dbname, "$path{$dbname} SELECT svc.revoke_contract('t_$s', 'l_$s'); SELECT svc.drop_service('t_$s', drop_objects => true); SELECT svc.drop_service('l_$s', drop_objects => true); DROP EXTENSION svc_ownership");
+	allowed($node, $dbname,
+		[ "INSERT INTO c_$s.carts VALUES (2, '{1}', 2)", "UPDATE c_$s.carts SET user_id = 1", "SELECT * FROM svc.prevalidate('friends', '{1}'::pg_catalog.int4[])",
+			'TABLE svc.reference_violations', "SELECT svc.alter_reference('friends', mode => 'commit')", "SELECT svc.drop_reference('friends')" ],
+		"who refers to keys works in $dbname", user => "c_${s}_user", before => $everywhere);
+	is(outcome($node, $dbname, "INSERT INTO c_$s.carts VALUES (77, NULL, NULL)", user => "c_${s}_user", before => $everywhere), '23503', 'and is checked');
+	untouched($offset, "references in $dbname");
+	rows($node, $dbname, "SET search_path = pg_catalog; SELECT key, state FROM svc.reference_violations WHERE state = 'open' ORDER BY reference, key", "99|open\n3|open\n98|open", 'what is missing is known');
+
+	$offset = log_end();
+	$node->safe_psql($dbname, "$path{$dbname} SELECT svc.drop_service('c_$s', drop_objects => true); SELECT svc.revoke_contract('t_$s', 'l_$s'); SELECT svc.drop_service('t_$s', drop_objects => true); SELECT svc.drop_service('l_$s', drop_objects => true); DROP EXTENSION svc_ownership");
 	untouched($offset, "the end of it in $dbname");
 }
 

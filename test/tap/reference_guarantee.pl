@@ -125,6 +125,23 @@ sub transaction
 my %outcomes = (begun => 0, committed => 0);
 my @false;
 
+# Wait for a session.  Others may have left a transaction prepared, and it waits for that.
+sub await
+{
+	my ($run) = @_;
+	my $look = time + 10;
+
+	while ($run->pumpable)
+	{
+		eval { $run->pump_nb; 1 } or last;
+		sleep 0.05;
+		next if time < $look;
+		eval { end_those_prepared("WHERE prepared < now() - interval '10 s'"); 1 } or note($@);
+		$look = time + 10;
+	}
+	return;
+}
+
 # Run some transactions in each session; somebody is killed meanwhile, if asked
 sub run_round
 {
@@ -141,6 +158,7 @@ sub run_round
 				'>', "$base.out", '2>', "$base.err") };
 	}
 	$kill->() if $kill;
+	await($_) foreach map { $_->{run} } @runs;
 	foreach my $r (@runs)
 	{
 		$r->{run}->finish;
@@ -201,7 +219,20 @@ sub kill_somebody
 	return;
 }
 
-# What a crash left prepared ends, one way or the other.  The server may be
+# End some prepared transactions, one way or the other; how many there were
+sub end_those_prepared
+{
+	my ($which) = @_;
+	my @gids = split /\n/, $server->safe_psql('postgres', "SELECT gid FROM pg_prepared_xacts $which");
+
+	foreach my $gid (@gids)
+	{
+		eval { $server->safe_psql('postgres', pick('COMMIT', 'ROLLBACK') . " PREPARED '$gid'"); 1 } or note($@);
+	}
+	return scalar @gids;
+}
+
+# What a crash left prepared ends.  The server may be
 # about to notice that somebody was killed, and restart.
 sub end_prepared
 {
@@ -209,12 +240,8 @@ sub end_prepared
 
 	while (time < $until)
 	{
-		my $gids = eval { $server->safe_psql('postgres', 'SELECT gid FROM pg_prepared_xacts') };
-		return if defined $gids && $gids eq '';
-		foreach my $gid (split /\n/, $gids // '')
-		{
-			eval { $server->safe_psql('postgres', pick('COMMIT', 'ROLLBACK') . " PREPARED '$gid'") } or note($@);
-		}
+		my $n = eval { end_those_prepared('') };
+		return if defined $n && $n == 0;
 		sleep 0.1;
 	}
 	die 'prepared transactions could not be ended';

@@ -75,8 +75,8 @@ run_checks($node, 'shop', "$shop/test.sql", $checks);
 # test.sql finds what is wrong
 my @wrong = (
 	'GRANT SELECT ON auth.users TO cart_reader' => 'REVOKE SELECT ON auth.users FROM cart_reader',
-	'ALTER TABLE cart.wishlist_items DISABLE TRIGGER wishlist_items_product_id_ref_insert' => 'ALTER TABLE cart.wishlist_items ENABLE TRIGGER ALL',
-	'ALTER TABLE cart.cart_items DISABLE TRIGGER ALL' => 'ALTER TABLE cart.cart_items ENABLE TRIGGER ALL',
+	'ALTER TABLE cart.wishlist_items DISABLE TRIGGER wishlist_items_product_id_ref_insert' => 'ALTER TABLE cart.wishlist_items ENABLE TRIGGER ALL; CALL svc.check_references()',
+	'ALTER TABLE cart.cart_items DISABLE TRIGGER ALL' => 'ALTER TABLE cart.cart_items ENABLE TRIGGER ALL; CALL svc.check_references()',
 	'UPDATE promotion.promo_codes SET usage_count = 0' => "SELECT svc.recount('promotion.promo_codes')");
 while (my ($wrong, $right) = splice @wrong, 0, 2)
 {
@@ -155,7 +155,7 @@ foreach my $login (qw(auth_user product_user cart_user promotion_user poc_user))
 # databases_test.sql finds what is wrong
 @wrong = (
 	[ 'product_db', 'GRANT SELECT ON products TO product_for_cart', 'REVOKE SELECT ON products FROM product_for_cart' ],
-	[ 'cart_db', 'ALTER TABLE cart_items DISABLE TRIGGER ALL', 'ALTER TABLE cart_items ENABLE TRIGGER ALL' ],
+	[ 'cart_db', 'ALTER TABLE cart_items DISABLE TRIGGER ALL', 'ALTER TABLE cart_items ENABLE TRIGGER ALL; CALL svc.check_references()' ],
 	[ 'auth_db', 'GRANT CONNECT ON DATABASE auth_db TO cart_user', 'REVOKE CONNECT ON DATABASE auth_db FROM cart_user' ],
 	[ 'product_db', "UPDATE products SET name = 'x' WHERE id = 1", "UPDATE products SET name = 'Nordlys 5 Phone' WHERE id = 1" ]);
 foreach my $case (@wrong)
