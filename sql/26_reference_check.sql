@@ -492,6 +492,49 @@ SET client_min_messages = warning;
 DROP TABLE basket.tagged;
 RESET client_min_messages;
 
+-- What a validator undoes of its own does not undo its answers, the second time either
+SET ROLE regress_basket_owner;
+CREATE FUNCTION basket.is_missing(id int) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF id > 50 THEN
+        RETURN true;
+    END IF;
+    RAISE 'it is there';
+EXCEPTION WHEN OTHERS THEN
+    RETURN false;
+END $$;
+CREATE FUNCTION basket.missing_of(ids int[]) RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT i FROM unnest(ids) i WHERE basket.is_missing(i)';
+CREATE TABLE basket.judged (product_id int);
+SELECT svc.create_reference('basket.judged', 'product_id', 'goods', 'products', mode => 'commit', name => 'judged', validator => 'basket.missing_of(int[])');
+BEGIN;
+INSERT INTO basket.judged VALUES (1);
+SET CONSTRAINTS ALL IMMEDIATE;
+SET CONSTRAINTS ALL DEFERRED;
+INSERT INTO basket.judged VALUES (61), (2);
+COMMIT;
+DROP TABLE basket.judged;
+RESET ROLE;
+
+-- Memory does not grow with the rows of a statement: what a validator sees of it in the end
+GRANT pg_read_all_stats TO regress_basket_owner;
+SET ROLE regress_basket_owner;
+CREATE TABLE basket.used (statement text, bytes bigint);
+CREATE FUNCTION basket.note_memory(ids int[]) RETURNS SETOF int LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO basket.used SELECT current_query(), sum(used_bytes) FROM pg_backend_memory_contexts;
+END $$;
+CREATE TABLE basket.many (ids int[], other int);
+SELECT svc.create_reference('basket.many', 'ids', 'goods', 'products', name => 'many', validator => 'basket.note_memory(int[])');
+SET work_mem = '64kB';
+INSERT INTO basket.many SELECT ARRAY[1, 2, 3], i FROM generate_series(1, 1000) i;
+INSERT INTO basket.many SELECT ARRAY[1, 2, 3], i FROM generate_series(1, 60000) i;
+UPDATE basket.many SET ids = ARRAY[4, 5, 6];
+RESET work_mem;
+SELECT left(statement, 6) AS statement, bytes > (SELECT min(bytes) FROM basket.used) + 2000000 AS grows FROM basket.used;
+DROP TABLE basket.many, basket.used;
+RESET ROLE;
+REVOKE pg_read_all_stats FROM regress_basket_owner;
+
 -- Only as a trigger, and only as the right one
 SELECT svc.check_reference();
 SELECT svc.check_reference_row();

@@ -102,6 +102,52 @@ CALL svc.run_pending();
 SELECT key, state, source FROM svc.reference_violations WHERE key = '-12';
 SET client_min_messages = warning;
 
+-- what on_delete says is done about keys that two sweeps, an hour apart, found deleted elsewhere; not if
+-- the reference was never validated, the violation is waived, or the contract has none of the keys
+SET ROLE regress_cart_owner;
+CREATE TABLE regress_cart.taken (id int, product_id int);
+CREATE TABLE regress_cart.emptied (id int, product_id int);
+CREATE TABLE regress_cart.doubted (id int, product_id int);
+SELECT svc.create_reference('regress_cart.taken', 'product_id', 'regress_product', 'products', on_delete => 'delete', name => 'taken');
+SELECT svc.create_reference('regress_cart.emptied', 'product_id', 'regress_product', 'products', on_delete => 'set_null', name => 'emptied');
+SELECT svc.create_reference('regress_cart.doubted', 'product_id', 'regress_product', 'products', on_delete => 'delete', name => 'doubted');
+INSERT INTO regress_cart.taken SELECT i, i FROM generate_series(11, 15) i;
+INSERT INTO regress_cart.emptied SELECT i, i FROM generate_series(11, 15) i;
+INSERT INTO regress_cart.doubted SELECT i, i FROM generate_series(11, 15) i;
+RESET ROLE;
+CALL svc.run_pending();
+CALL svc.validate_reference('taken');
+CALL svc.validate_reference('emptied');
+UPDATE svc.reference SET validated = false WHERE reference = 'doubted';
+CREATE VIEW regress_cart.left_over AS
+SELECT 'taken' AS table, array_agg(id ORDER BY id) AS ids, array_agg(product_id ORDER BY id) AS keys FROM regress_cart.taken
+UNION ALL SELECT 'emptied', array_agg(id ORDER BY id), array_agg(product_id ORDER BY id) FROM regress_cart.emptied
+UNION ALL SELECT 'doubted', array_agg(id ORDER BY id), array_agg(product_id ORDER BY id) FROM regress_cart.doubted;
+DELETE FROM regress_far.products WHERE id IN (11, 12);
+-- a first time, and a second one that is too soon
+CALL svc.check_references();
+SELECT svc.waive_violation('taken', '12', 'it will be back');
+CALL svc.check_references();
+CALL svc.run_pending();
+SELECT * FROM regress_cart.left_over;
+SELECT reference, key, state FROM svc.tombstones();
+-- two hours later
+UPDATE svc.reference_violation SET first_seen = first_seen - interval '2 hours' WHERE state <> 'resolved';
+CALL svc.check_references();
+SELECT reference, key, state FROM svc.tombstones() ORDER BY 1, 2;
+CALL svc.run_pending();
+SELECT * FROM regress_cart.left_over;
+SELECT reference, key, state FROM svc.tombstones() ORDER BY 1, 2;
+SELECT reference, key, state FROM svc.reference_violations WHERE reference IN ('taken', 'emptied', 'doubted') ORDER BY 1, 2;
+-- a contract that has nothing may have moved, and not be filled yet
+TRUNCATE regress_far.products;
+CALL svc.check_references();
+UPDATE svc.reference_violation SET first_seen = first_seen - interval '2 hours' WHERE state <> 'resolved';
+CALL svc.check_references();
+CALL svc.run_pending();
+SELECT * FROM regress_cart.left_over;
+SELECT svc.drop_reference('taken'), svc.drop_reference('emptied'), svc.drop_reference('doubted');
+
 -- nobody but workers writes what waits
 SET ROLE regress_cart_owner;
 INSERT INTO svc.reference_parked VALUES ('items_product_id_ref', '{1}', now(), 1, now());

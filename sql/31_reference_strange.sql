@@ -138,6 +138,20 @@ RESET client_min_messages;
 SELECT needs_sweep FROM svc.reference_status WHERE reference = 'later';
 SELECT key, rows FROM svc.reference_violations WHERE reference = 'later';
 
+-- What watches a table stays while a reference cannot be resolved
+SET client_min_messages = error;
+SELECT svc.create_service('other', schema => 'other', role_prefix => 'regress_other'), svc.grant_contract('goods', 'other', 'colours');
+CREATE TABLE other.paints (colour int);
+ALTER TABLE other.paints OWNER TO regress_other_owner;
+ALTER ROLE regress_basket_owner SUPERUSER;
+SELECT svc.create_reference('other.paints', 'colour', 'goods', 'colours', name => 'others');
+SELECT svc.drop_reference('others');
+ALTER ROLE regress_basket_owner NOSUPERUSER;
+RESET client_min_messages;
+DELETE FROM goods.colours;
+CALL svc.run_pending();
+SELECT * FROM basket.paints;
+
 -- Whoever changes a reference keeps nobody from writing to the table that it refers to
 BEGIN;
 SELECT svc.alter_reference('later', on_missing => 'report', new_name => 'much later');
@@ -172,5 +186,5 @@ SELECT started = :'last_sweep' AS not_swept FROM svc.reference_sweeps WHERE refe
 SET client_min_messages = warning;
 DROP SCHEMA strange CASCADE;
 DROP ROLE regress_stranger;
-SELECT svc.drop_service('basket', drop_objects => true, force => true), svc.drop_service('goods', drop_objects => true, force => true);
+SELECT svc.drop_service('other', drop_objects => true, force => true), svc.drop_service('basket', drop_objects => true, force => true), svc.drop_service('goods', drop_objects => true, force => true);
 DROP COLLATION public.either_case;

@@ -27,6 +27,7 @@
 #include "executor/spi.h"
 #include "parser/parse_coerce.h"
 #include "reference/action.h"
+#include "reference/ask.h"
 #include "reference/checker.h"
 #include "reference/lookup.h"
 #include "reference/tombstone.h"
@@ -39,9 +40,6 @@
 
 /* Rows that one transaction changes at most */
 #define ACTION_ROWS 1000
-
-/* How long one waits for a lock that a trigger or a cascade needs, milliseconds */
-#define ACTION_LOCK_TIMEOUT "1000"
 
 /* How often a transaction is tried again that met others */
 #define ACTION_RETRIES 5
@@ -130,7 +128,6 @@ begin_as_service(SqlScope *scope, const Reference *reference)
 	svc_sql_begin_theirs(scope, reference->run_as, svc_search_path_of(reference->relation));
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(user, context | SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
-	svc_sql_set("lock_timeout", ACTION_LOCK_TIMEOUT);
 	lookup_check_sees_rows(reference);
 }
 
@@ -172,7 +169,7 @@ ask_deleted(const Reference *reference, KeySet *set)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("%s", refusal)));
-	lookup_ask(reference, set);
+	ask_within(reference, set);
 	for (int i = 0; i < key_set_count(set); i++)
 		if (key_set_state(set, i) == KEY_MISSING)
 			key_set_mark(set, i, KEY_DELETED);

@@ -139,6 +139,7 @@ ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **
 	bool		late;
 
 	patience_begin(milliseconds);
+	far_session_begin();
 	failure = ask_in_transaction(&question);
 	if (failure && far_session_was_refused(failure))
 	{
@@ -146,6 +147,7 @@ ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **
 		if (failure)
 			(void) far_session_was_refused(failure);
 	}
+	far_session_end();
 	late = patience_end();
 	if (question.entered &&
 		breaker_leave(question.source.server, !failure || (!late && !is_unavailable(failure))))
@@ -163,9 +165,9 @@ ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **
 	return false;
 }
 
-/* Ask, in a transaction of the caller's. */
-void
-ask_contract_within(const Reference *reference, KeySet *set, long milliseconds)
+/* Ask for so many milliseconds at most. */
+static void
+ask_for(const Reference *reference, KeySet *set, long milliseconds)
 {
 	patience_begin(milliseconds);
 	PG_TRY();
@@ -177,4 +179,16 @@ ask_contract_within(const Reference *reference, KeySet *set, long milliseconds)
 		(void) patience_end();
 	}
 	PG_END_TRY();
+}
+
+/* Ask, in a transaction of the caller's. */
+void
+ask_within(const Reference *reference, KeySet *set)
+{
+	if (reference->is_foreign)
+		ask_for(reference, set, ASK_LIMIT);
+	else if (OidIsValid(reference->validator) && worker_patience > 0)
+		ask_for(reference, set, worker_patience);
+	else
+		lookup_ask(reference, set);
 }

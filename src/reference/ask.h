@@ -14,10 +14,14 @@
  */
 extern bool ask_contract(const Reference *reference, KeySet *set, long milliseconds, char **error);
 
+/* For so long a lookup elsewhere may take where no session waits for it, in milliseconds */
+#define ASK_LIMIT 10000
+
 /*
- * lookup_ask() of a worker that is in a transaction already, for so many
- * milliseconds at most.  Raises what goes wrong.
+ * lookup_ask() of a worker or a sweep that is in a transaction already: of a
+ * contract elsewhere, and of a validator, with an end to the waiting.  Raises
+ * what goes wrong.
  */
-extern void ask_contract_within(const Reference *reference, KeySet *set, long milliseconds);
+extern void ask_within(const Reference *reference, KeySet *set);
 
 #endif							/* SVC_ASK_H */

@@ -34,9 +34,6 @@
 #include "worker/journal.h"
 #include "worker/worker.h"
 
-/* For so long a lookup may take, in milliseconds: it is asked again if it takes longer */
-#define ASK_LIMIT 10000
-
 /* Entries of one reference, from the triggers of one table, and of one kind */
 typedef struct EntryGroup
 {
@@ -108,6 +105,7 @@ note_error(void *argument)
 {
 	const char **note = argument;
 
+	worker_wait_briefly();
 	reference_noted_error(note[0], note[1]);
 }
 
@@ -222,15 +220,30 @@ park(const AsyncLook *look, KeyState state, int attempts)
 			key_set_mark(look->set, i, KEY_PENDING);
 }
 
+/* What was heard cannot be written down, since somebody holds rows: ask for all of it again later, in a transaction. */
+static void
+park_all(void *argument)
+{
+	AsyncLook  *look = argument;
+
+	worker_wait_briefly();
+	for (int i = 0; i < key_set_count(look->set); i++)
+		key_set_mark(look->set, i, KEY_UNKNOWN);
+	park(look, KEY_UNKNOWN, 1);
+}
+
 /* Write down what was heard, in a transaction.  That a key could not be asked is logged once. */
 static void
 settle(void *argument)
 {
 	AsyncLook  *look = argument;
-	ErrorData  *error = svc_try(drop_unheld, look);
+	ErrorData  *error;
+
+	worker_wait_briefly();
+	error = svc_try(drop_unheld, look);
 
 	/* else rows that cannot be read are taken to hold what was missing */
-	if (error && svc_is_interruption(error))
+	if (error && (svc_is_interruption(error) || sweep_gave_way(error)))
 		ReThrowError(error);
 	if (!look->second)
 		park(look, KEY_MISSING, 0);
@@ -257,6 +270,8 @@ async_look(AsyncLook *look)
 	look->asked = GetCurrentTimestamp();
 	(void) ask_contract(look->reference, look->set, ASK_LIMIT, &look->error);
 	error = worker_transaction(XACT_READ_COMMITTED, settle, look);
+	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && look->attempts == 0 && !look->also)
+		error = worker_transaction(XACT_READ_COMMITTED, park_all, look);
 	if (error)
 		worker_complain(ASYNC_JOB, error);
 	return error == NULL;

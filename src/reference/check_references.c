@@ -239,6 +239,7 @@ sweep_one_of(const char *name)
 	Sweep	   *sweep = sweep_make(name);
 	ErrorData  *error = sweep_in_session(sweep);
 
+	sweep_free(sweep);
 	if (error)
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),

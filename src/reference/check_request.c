@@ -18,6 +18,7 @@
 #include "core/svc.h"
 
 #include "core/shared_memory.h"
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "reference/check_request.h"
@@ -120,11 +121,11 @@ CheckRequestInit(void)
 	svc_share_memory(&memory);
 }
 
-/* Can there be checkers at all? */
+/* Can there be checkers at all?  Not on a standby, where they would be started when it is promoted. */
 bool
 check_request_possible(void)
 {
-	return shared != NULL && max_checkers > 0;
+	return shared != NULL && max_checkers > 0 && !RecoveryInProgress();
 }
 
 /* Wake a process. */

@@ -18,7 +18,6 @@
 #include "postmaster/interrupt.h"
 #include "reference/ask.h"
 #include "reference/check_request.h"
-#include "reference/far_session.h"
 #include "reference/key_cache.h"
 #include "reference/lookup.h"
 #include "reference/source.h"
@@ -229,7 +228,6 @@ set_up(void)
 {
 	svc_session_set("application_name", SVC_EXTENSION " checker");
 	svc_session_set("transaction_timeout", "0");
-	far_session_wish();
 	StartTransactionCommand();
 	svc_session_own_settings();
 	CommitTransactionCommand();

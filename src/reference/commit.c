@@ -39,7 +39,8 @@ typedef struct Collected
 	Oid			key_type;
 	MemoryContext cxt;
 	KeySet	   *keys;
-	bool		resolved;
+	bool		asked;			/* not all are pending */
+	SubTransactionId asking;	/* the one in which they are being asked for, or none */
 	CommandId	command;		/* for which they were resolved */
 } Collected;
 
@@ -56,7 +57,10 @@ forget_collected(XactEvent event, void *arg)
 		collected = NIL;
 }
 
-/* What was undone may be what made keys valid. */
+/*
+ * What was undone may be what made keys valid.  Not so what code of others, which
+ * runs while they are asked for, undoes of its own: it must not undo its answers.
+ */
 static void
 doubt_collected(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
 {
@@ -68,11 +72,12 @@ doubt_collected(SubXactEvent event, SubTransactionId id, SubTransactionId parent
 	{
 		Collected  *c = lfirst(cell);
 
-		if (!c->resolved)
+		if (!c->asked || (c->asking != InvalidSubTransactionId && id > c->asking))
 			continue;
 		for (int i = 0; i < key_set_count(c->keys); i++)
 			key_set_mark(c->keys, i, KEY_PENDING);
-		c->resolved = false;
+		c->asked = false;
+		c->asking = InvalidSubTransactionId;
 	}
 }
 
@@ -155,17 +160,19 @@ resolve_collected(Collected *c, const Check *check, Relation rel)
 {
 	LookupScope scope;
 
-	if (c->resolved && c->command != GetCurrentCommandId(false))
+	if (c->asked && c->command != GetCurrentCommandId(false))
 	{
 		lookup_begin(&scope, check->reference);
 		drop_resolved(c, check->reference);
 		lookup_end(&scope);
 	}
+	c->asked = true;
+	c->asking = GetCurrentSubTransactionId();
 	check_ask(check, c->keys);
 	check_settle_unknown(check, rel, c->keys);
 	if (!check_rejects(check->reference))
 		check_report(check->reference, c->keys);
-	c->resolved = true;
+	c->asking = InvalidSubTransactionId;
 	c->command = GetCurrentCommandId(false);
 }
 

@@ -1,10 +1,10 @@
 /*
- * far_session.c: what a checker's sessions at foreign servers are like.
+ * far_session.c: what our processes' sessions at foreign servers are like.
  *
  * A server that is asked for some thousands of keys of a large table reads the
  * whole table where its settings say that to jump about is dear, and compiles that
- * scan first.  A question that somebody waits for is about few pages, which others
- * ask for, too; so sessions that ask begin with settings that say so.
+ * scan first.  A question for keys is about few pages, which others ask for, too; so
+ * sessions that are made to ask one begin with settings that say so.
  *
  * postgres_fdw has no place for that which would not be the server's for
  * everybody; libpq takes from the environment what a connection does not say
@@ -20,28 +20,26 @@
 #define VARIABLE "PGOPTIONS"
 #define WISHES "-c random_page_cost=1 -c jit=off"
 
-/* Does this process wish anything, and do its sessions begin with it? */
-static bool wishes = false;
+/* Do sessions that are made now begin with the wishes? */
 static bool wished = false;
 
-/* Put the wishes into the environment, or take them out. */
-static void
-set_wished(bool wish)
+/* Was the last one refused that did, and is the next one tried without? */
+static bool refused = false;
+
+/* Begin to wish, unless whoever started the server has wishes of his own. */
+void
+far_session_begin(void)
 {
-	if (wish)
-		setenv(VARIABLE, WISHES, 1);
-	else
-		unsetenv(VARIABLE);
-	wished = wish;
+	wished = !refused && getenv(VARIABLE) == NULL && setenv(VARIABLE, WISHES, 0) == 0;
 }
 
-/* Have this process's sessions begin with the wishes, if whoever started the server has none of his own. */
+/* End to wish. */
 void
-far_session_wish(void)
+far_session_end(void)
 {
-	wishes = getenv(VARIABLE) == NULL;
-	if (wishes)
-		set_wished(true);
+	if (wished)
+		unsetenv(VARIABLE);
+	wished = false;
 }
 
 /*
@@ -52,8 +50,9 @@ far_session_wish(void)
 bool
 far_session_was_refused(const ErrorData *error)
 {
-	if (!wishes || error->sqlerrcode != ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION)
+	if (error->sqlerrcode != ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION)
 		return false;
-	set_wished(!wished);
-	return !wished;
+	refused = wished;
+	far_session_end();
+	return refused;
 }

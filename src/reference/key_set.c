@@ -191,7 +191,8 @@ grow(KeySet *set)
 {
 	if (set->count == set->room)
 	{
-		if (set->room > INT_MAX / 4)
+		/* beyond this the index would need more places than its mask can tell apart */
+		if (set->room > INT_MAX / 8)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("too many keys at once")));

@@ -269,6 +269,7 @@ put_off(void *argument)
 	const Due  *due = argument;
 	SqlScope	scope;
 
+	worker_wait_briefly();
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql("DELETE FROM svc.reference_parked p WHERE p.reference = $1"
 			"   AND NOT EXISTS (SELECT FROM svc.reference r WHERE r.reference = p.reference)",
@@ -310,8 +311,8 @@ fill(void *argument)
 	svc_sql_end(&scope);
 }
 
-/* Ask again for what is due. */
-static void
+/* Ask again for what is due; false: it is due still. */
+static bool
 look_at_due(Due *due)
 {
 	Filling		filling = {.reference = async_reference(NameStr(due->reference)), .due = due};
@@ -335,7 +336,8 @@ look_at_due(Due *due)
 			error = worker_transaction(XACT_READ_COMMITTED, put_off, due);
 	}
 	if (error)
-		worker_complain(ASYNC_JOB, error);
+		worker_failed(ASYNC_JOB, error);
+	return error == NULL;
 }
 
 /* The job: ask again for what is due, reference after reference. */
@@ -359,7 +361,8 @@ run_parked(void)
 			worker_failed(ASYNC_JOB, error);
 		if (error || due.keys == NIL || worker_must_leave())
 			break;
-		look_at_due(&due);
+		if (!look_at_due(&due))
+			break;
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

@@ -26,6 +26,7 @@
 #include "reference/action.h"
 #include "reference/lookup.h"
 #include "reference/settle.h"
+#include "reference/sweep.h"
 #include "reference/tombstone.h"
 #include "reference/watch.h"
 #include "utils/builtins.h"
@@ -188,7 +189,7 @@ is_match(const Lost *lost, const char *name)
 	Match		match = {lost, name, true};
 	ErrorData  *error = svc_try(find_match, &match);
 
-	if (error && svc_is_interruption(error))
+	if (error && (svc_is_interruption(error) || sweep_gave_way(error)))
 		ReThrowError(error);
 	return error || match.matches;
 }
@@ -232,7 +233,7 @@ bury_missing(const char *name, ArrayType *keys, bool unasked)
 	Missing		missing = {name, keys};
 	ErrorData  *error = unasked ? NULL : svc_try(find_missing, &missing);
 
-	if (error && svc_is_interruption(error))
+	if (error && (svc_is_interruption(error) || sweep_gave_way(error)))
 		ReThrowError(error);
 	if (error)
 		missing.keys = keys;
@@ -249,6 +250,7 @@ bury(void *argument)
 	ListCell   *relation;
 	ListCell   *cell;
 
+	worker_wait_briefly();
 	foreach(relation, family)
 		foreach(cell, reference_names_into(lfirst_oid(relation)))
 		{
@@ -295,12 +297,14 @@ begin_round(void *argument)
 	SqlScope	scope;
 
 	svc_sql_begin(&scope, svc_extension_owner());
-	if (svc_sql_run("SELECT 1" FROM_FORGOTTEN " LIMIT 1", NULL, 0) > 0)
-		svc_sql_run("DELETE FROM svc.tombstone WHERE id IN (SELECT t.id" FROM_FORGOTTEN ")",
-					NULL, 0);
+	/* the first that writes: an id that we had already could be older than a tombstone of somebody else's */
 	if (svc_sql_run("SELECT 1 FROM svc.tombstone WHERE state = 'new' LIMIT 1", NULL, 0) > 0)
 		svc_sql_run("UPDATE svc.tombstone SET state = 'waiting', fence = pg_catalog.pg_current_xact_id()"
-					" WHERE state = 'new'", NULL, 0);
+					" WHERE id IN (SELECT t.id FROM svc.tombstone t WHERE t.state = 'new'"
+					"              FOR UPDATE SKIP LOCKED)", NULL, 0);
+	if (svc_sql_run("SELECT 1" FROM_FORGOTTEN " LIMIT 1", NULL, 0) > 0)
+		svc_sql_run("DELETE FROM svc.tombstone WHERE id IN (SELECT t.id" FROM_FORGOTTEN
+					" FOR UPDATE OF t SKIP LOCKED)", NULL, 0);
 	svc_sql_end(&scope);
 }
 
@@ -339,6 +343,7 @@ find_wait(void *argument)
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql_run("SELECT pg_catalog.ceil(1000 * EXTRACT(EPOCH FROM pg_catalog.min("
 				"           CASE t.state WHEN 'settled' THEN " FORGET_AT
+				"                        WHEN 'new' THEN pg_catalog.clock_timestamp() + '100 ms'"
 				"                        ELSE coalesce(t.next_try, pg_catalog.clock_timestamp()) END)"
 				"       - pg_catalog.clock_timestamp()))::pg_catalog.int8"
 				"  FROM svc.tombstone t JOIN svc.reference r ON r.reference = t.reference", NULL, 0);
@@ -404,6 +409,7 @@ write_result(void *argument)
 	Tombstone  *t = argument;
 	SqlScope	scope;
 
+	worker_wait_briefly();
 	svc_sql_begin(&scope, svc_extension_owner());
 	if (t->result == ACTION_DONE && t->passed)
 		svc_sql("UPDATE svc.tombstone SET state = 'settled', acted_at = pg_catalog.clock_timestamp(),"

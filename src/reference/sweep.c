@@ -106,6 +106,15 @@ sweep_make(const char *reference)
 	return s;
 }
 
+/* Give back the memory of a sweep: of its keys there may be much. */
+void
+sweep_free(Sweep *s)
+{
+	MemoryContextDelete(s->keys.cxt);
+	pfree(s->at.reference);
+	pfree(s);
+}
+
 /* Begin, or go on where somebody stopped. */
 void
 sweep_begin(void *sweep)

@@ -19,6 +19,7 @@ extern void SweepInit(void);
 
 /* In the current memory context, which outlives the transactions of the sweep */
 extern Sweep *sweep_make(const char *reference);
+extern void sweep_free(Sweep *sweep);
 
 /*
  * Pieces of work, each in a transaction of its own at READ COMMITTED: begin, or

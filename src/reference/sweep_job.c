@@ -92,6 +92,7 @@ note_attempt(void *argument)
 	Attempt    *attempt = argument;
 	SqlScope	scope;
 
+	worker_wait_briefly();
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql("UPDATE svc.reference_sweep"
 			"   SET retry_at = CASE WHEN $2 THEN pg_catalog.clock_timestamp()"
@@ -134,9 +135,11 @@ do_steps(Sweep *sweep)
 static bool
 sweep_reference(const char *name)
 {
-	ErrorData  *error = do_steps(sweep_make(name));
+	Sweep	   *sweep = sweep_make(name);
+	ErrorData  *error = do_steps(sweep);
 	Attempt		attempt = {name};
 
+	sweep_free(sweep);
 	if (error)
 		worker_complain("sweep", error);
 	attempt.error = error;

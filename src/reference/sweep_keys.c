@@ -12,13 +12,9 @@
 #include "reference/sweep_keys.h"
 #include "reference/tombstone.h"
 #include "utils/memutils.h"
-#include "worker/worker.h"
 
 /* Missing keys that are carried from range to range, and asked again in each */
 #define MAX_CARRIED 1000
-
-/* For so long a lookup elsewhere may take, in milliseconds: the sweep goes on there the next time */
-#define ASK_LIMIT 10000
 
 /* Refuse to go on where nobody can be asked: what is unknown is not missing. */
 static void
@@ -64,12 +60,7 @@ sweep_keys_ask(SweepKeys *k, const Reference *reference, KeySet *set)
 	check_can_ask(reference);
 	PG_TRY();
 	{
-		if (reference->is_foreign)
-			ask_contract_within(reference, set, ASK_LIMIT);
-		else if (OidIsValid(reference->validator) && worker_patience > 0)
-			ask_contract_within(reference, set, worker_patience);
-		else
-			lookup_ask(reference, set);
+		ask_within(reference, set);
 	}
 	PG_CATCH();
 	{

@@ -42,8 +42,10 @@ sweep_progress_begin(const char *reference, bool anew)
 	svc_sql_begin(&scope, svc_extension_owner());
 	owed = take_debt(reference);
 	svc_sql("INSERT INTO svc.reference_sweep AS w (reference, started, fence, block, rows, seen, owed)"
-			" VALUES ($1, pg_catalog.clock_timestamp(),"
-			"         pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()), 0, 0, pg_catalog.clock_timestamp(), $2)"
+			" SELECT $1, pg_catalog.clock_timestamp(),"
+			"        pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()), 0, 0, pg_catalog.clock_timestamp(), $2"
+			/* one that is being dropped is waited for, and is no error */
+			"   FROM svc.reference r WHERE r.reference = $1 FOR KEY SHARE"
 			" ON CONFLICT (reference) DO UPDATE"
 			"   SET started = EXCLUDED.started, fence = EXCLUDED.fence, part = NULL, block = 0, rows = 0,"
 			"       seen = EXCLUDED.seen, finished = NULL,"

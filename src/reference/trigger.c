@@ -363,6 +363,7 @@ typedef struct Statement
 	LookupScope scope;
 	KeySet	   *keys;
 	MemoryContext cxt;			/* of the keys, unless they are kept for the end of the transaction */
+	MemoryContext row;			/* of one row's values, while they are taken apart and compared */
 } Statement;
 
 /* The mode in which the statement's keys are decided. */
@@ -466,6 +467,17 @@ begin_rows(Relation rel, Tuplestorestate *rows)
 	return MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
 }
 
+/* Add the keys that a row has got. */
+static void
+add_keys(Statement *s, Datum old, bool old_null, Datum new, bool new_null)
+{
+	MemoryContext cxt = MemoryContextSwitchTo(s->row);
+
+	key_set_add_changed(s->keys, old, old_null, new, new_null);
+	MemoryContextSwitchTo(cxt);
+	MemoryContextReset(s->row);
+}
+
 /* Collect the keys of inserted rows. */
 static void
 collect_inserted(Statement *s)
@@ -480,7 +492,7 @@ collect_inserted(Statement *s)
 		Datum		value = slot_getattr(row, column, &isnull);
 
 		CHECK_FOR_INTERRUPTS();
-		key_set_add_column(s->keys, value, isnull);
+		add_keys(s, (Datum) 0, true, value, isnull);
 		if (is_full(s))
 			break;
 	}
@@ -511,7 +523,7 @@ collect_updated(Statement *s)
 		Datum		new_value = slot_getattr(new, column, &new_null);
 
 		CHECK_FOR_INTERRUPTS();
-		key_set_add_changed(s->keys, old_value, old_null, new_value, new_null);
+		add_keys(s, old_value, old_null, new_value, new_null);
 		if (is_full(s))
 			break;
 	}
@@ -523,6 +535,7 @@ collect_updated(Statement *s)
 static void
 collect(Statement *s)
 {
+	s->row = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership row", ALLOCSET_SMALL_SIZES);
 	lookup_begin(&s->scope, s->check->reference);
 	if (s->data->tg_oldtable &&
 		tuplestore_tuple_count(s->data->tg_oldtable) == tuplestore_tuple_count(s->data->tg_newtable))
@@ -530,6 +543,7 @@ collect(Statement *s)
 	else
 		collect_inserted(s);
 	lookup_end(&s->scope);
+	MemoryContextDelete(s->row);
 }
 
 /*

@@ -129,8 +129,11 @@ flush_key(Watch *watch, WatchedKey *key)
 static void
 flush(Watch *watch)
 {
+	MemoryContext old = MemoryContextSwitchTo(watch->cxt);
+
 	for (int i = 0; i < watch->n_keys; i++)
 		flush_key(watch, &watch->keys[i]);
+	MemoryContextSwitchTo(old);
 	MemoryContextReset(watch->cxt);
 }
 

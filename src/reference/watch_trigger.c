@@ -101,6 +101,7 @@ typedef struct Wanted
 {
 	List	   *keys;
 	List	   *conditions;
+	bool		unsure;			/* a reference could not be asked what it wants */
 } Wanted;
 
 /* A reference that may not be resolved now, as one whose owner became a superuser */
@@ -131,6 +132,7 @@ add_reference(Wanted *wanted, const char *name)
 
 	if (error && svc_is_interruption(error))
 		ReThrowError(error);
+	wanted->unsure |= error != NULL;
 	if (error || !lookup.reference || !lookup.reference->declared ||
 		lookup.reference->on_delete == ON_DELETE_KEEP)
 		return;
@@ -148,11 +150,46 @@ add_reference(Wanted *wanted, const char *name)
 	}
 }
 
+/* The trigger of a relation that has a name, or NULL. */
+static const Trigger *
+trigger_named(Relation rel, const char *name)
+{
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+		if (strcmp(rel->trigdesc->triggers[i].tgname, name) == 0)
+			return &rel->trigdesc->triggers[i];
+	return NULL;
+}
+
+/*
+ * Add what the triggers of a relation look at already: where a reference cannot be
+ * resolved just now, what it wants is among that.
+ */
+static void
+add_present(Wanted *wanted, Oid relation)
+{
+	Relation	rel = relation_open(relation, NoLock);
+	const Trigger *trigger = trigger_named(rel, "svc_watch_update");
+	bool		is_key = true;
+
+	for (int i = 0; trigger && i < trigger->tgnargs; i++)
+	{
+		char	   *column = pstrdup(trigger->tgargs[i]);
+
+		if (column[0] == '\0')
+			is_key = false;
+		else if (is_key)
+			wanted->keys = append_unique(wanted->keys, column);
+		else
+			wanted->conditions = append_unique(wanted->conditions, column);
+	}
+	relation_close(rel, NoLock);
+}
+
 /* The arguments of the triggers; NIL where nothing is to be watched. */
 static List *
 wanted_arguments(List *family)
 {
-	Wanted		wanted = {NIL, NIL};
+	Wanted		wanted = {NIL, NIL, false};
 	List	   *args = NIL;
 	ListCell   *relation;
 	ListCell   *cell;
@@ -160,6 +197,9 @@ wanted_arguments(List *family)
 	foreach(relation, family)
 		foreach(cell, reference_names_into(lfirst_oid(relation)))
 			add_reference(&wanted, lfirst(cell));
+	foreach(relation, family)
+		if (wanted.unsure && watch_can(lfirst_oid(relation)))
+			add_present(&wanted, lfirst_oid(relation));
 	if (wanted.keys == NIL)
 		return NIL;
 	args = list_concat_copy(wanted.keys, list_make1(""));
@@ -273,16 +313,6 @@ has_arguments(const Trigger *trigger, List *args)
 		if (strcmp(trigger->tgargs[i], list_nth(args, i)) != 0)
 			return false;
 	return true;
-}
-
-/* The trigger of a relation that has a name, or NULL. */
-static const Trigger *
-trigger_named(Relation rel, const char *name)
-{
-	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
-		if (strcmp(rel->trigdesc->triggers[i].tgname, name) == 0)
-			return &rel->trigdesc->triggers[i];
-	return NULL;
 }
 
 /* Has a relation the triggers that make_triggers would make? */

@@ -14,10 +14,12 @@
 #include "commands/extension.h"
 #include "common/hashfn.h"
 #include "core/session.h"
+#include "core/sql.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/guc.h"
@@ -38,6 +40,13 @@
 /* how long a job that failed rests, at first and at most, in milliseconds */
 #define MIN_REST 1000
 #define MAX_REST 60000
+
+/*
+ * How long a piece waits for a lock, in milliseconds.  Others may wait for what it
+ * has locked: before the server calls that a deadlock, and makes a user's command
+ * fail, the piece has given way, and comes again.
+ */
+#define LOCK_PATIENCE 500
 
 /* 1 and 2 are those of pg_advisory_lock, 3 those of runners */
 #define WORK_LOCK 4
@@ -169,6 +178,7 @@ reset_session(void)
 	svc_session_reset();
 	svc_session_set("application_name", SVC_EXTENSION " worker");
 	svc_session_set("transaction_timeout", "0");
+	svc_session_set("lock_timeout", psprintf("%d", Min(LOCK_PATIENCE, Max(DeadlockTimeout / 2, 1))));
 	/* nor is a stranger told what code of other services says */
 	if (reader == READER_STRANGER)
 		client_min_messages = ERROR;
@@ -289,6 +299,13 @@ worker_transaction_of_theirs(int isolation, ProtectedWork work, void *argument)
 	if (error && svc_is_interruption(error))
 		ReThrowError(error);
 	return error;
+}
+
+/* Until the transaction ends, wait for a lock for a second at most. */
+void
+worker_wait_briefly(void)
+{
+	svc_sql_set("lock_timeout", "1s");
 }
 
 /* The state of a job. */

@@ -83,6 +83,13 @@ extern ErrorData *worker_transaction(int isolation, ProtectedWork work, void *ar
 extern ErrorData *worker_transaction_of_theirs(int isolation, ProtectedWork work, void *argument);
 #define WORKER_OUT_OF_TIME MAKE_SQLSTATE('S', 'V', '0', '0', '4')
 
+/*
+ * For pieces: until the transaction ends, wait for a lock for a second at most.
+ * A service's owner can hold rows of our catalog that are about it for as long
+ * as a transaction of his lasts, and others' work is behind it.
+ */
+extern void worker_wait_briefly(void);
+
 /* svc_ownership.worker_patience, in milliseconds; 0: for ever */
 extern int	worker_patience;
 

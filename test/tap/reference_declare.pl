@@ -96,5 +96,36 @@ like($second->{stderr}, qr/ERROR:  reference "same" already exists/, 'and is tol
 $second->quit;
 rows($node, 'shop', "SELECT relation FROM svc.reference WHERE reference = 'same'", 'cart.a', 'there is one');
 
+# ---- whoever waits can be stopped ----
+
+# each of these wants something that somebody else holds
+$node->safe_psql('shop', 'CREATE TABLE cart.c (product_id int); ALTER TABLE cart.c OWNER TO cart_owner; INSERT INTO cart.items VALUES (1)');
+my %waits = (
+	'product.products' => [
+		'INSERT INTO cart.items VALUES (1)', "SET CONSTRAINTS ALL IMMEDIATE \\; INSERT INTO cart.orders VALUES ('2026-01-01', 1)",
+		"SELECT svc.create_reference('cart.c', 'product_id', 'product', 'products')", "SELECT svc.alter_reference('items_product_id_ref', on_delete => 'set_null')",
+		"SELECT svc.drop_reference('items_product_id_ref')", "SELECT svc.drop_service('cart')", "!CALL svc.check_references('items_product_id_ref')" ],
+	'cart.items' => [
+		"SELECT svc.create_reference('cart.items', 'product_id', 'product', 'products', name => 'x')", "SELECT svc.alter_reference('items_product_id_ref', mode => 'commit')",
+		"SELECT svc.drop_reference('items_product_id_ref')", "!CALL svc.validate_reference('items_product_id_ref')" ]);
+my $known = 'SELECT reference, declared_mode, on_delete, trigger FROM svc.references_declared JOIN svc.reference_status USING (reference) ORDER BY 1';
+my $before_waiting = one($node, 'shop', $known);
+foreach my $held (sort keys %waits)
+{
+	my $holder = $node->background_psql('shop');
+	my @states;
+
+	$holder->query_safe("BEGIN; LOCK TABLE $held IN ACCESS EXCLUSIVE MODE");
+	@states = outcomes($node, 'shop', $waits{$held}, before => "SET statement_timeout = '500ms';");
+	is("@states", join(' ', ('57014') x @states), "$held is held: statement_timeout ends each wait");
+	@states = outcomes($node, 'shop', [ grep { !/^!/ } @{ $waits{$held} } ], before => "SET lock_timeout = '200ms';");
+	is("@states", join(' ', ('55P03') x @states), 'and lock_timeout');
+	$holder->query_safe('ROLLBACK');
+	$holder->quit;
+	is(one($node, 'shop', $known), $before_waiting, 'nothing is left of them');
+	@states = outcomes($node, 'shop', $waits{$held});
+	is("@states", join(' ', map { /'x'/ ? '42710' : '00000' } @{ $waits{$held} }), 'and afterwards all come to their end');
+}
+
 $node->stop;
 done_testing();

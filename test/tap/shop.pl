@@ -220,5 +220,22 @@ run_checks($node, 'shop', "$shop/test.sql", $checks);
 is($rc . $out . $err, '0', 'databases_remove.sql with a prefix');
 run_checks($node, 'shop', "$shop/test.sql", $checks);
 
+# A product and two customers go for good: what refers to them does what its reference says
+$node->safe_psql('shop', q(DELETE FROM product.products WHERE name = 'Rain Jacket'));
+$node->safe_psql('shop', q(DELETE FROM auth.users WHERE email IN ('amelie@example.com', 'elif@example.com')));
+my $elif = "'a0000000-0000-4000-8000-000000000005'";
+my $referring = <<"SQL";
+SELECT (SELECT count(*) FROM cart.wishlist_items WHERE product_id = 14),
+       (SELECT count(*) FROM cart.saved_carts WHERE user_id = $elif), (SELECT count(*) FROM promotion.user_promo_eligibility WHERE user_id = $elif),
+       (SELECT count(*) FROM promotion.promo_suggestions WHERE user_id = $elif), (SELECT count(*) FROM promotion.promo_codes WHERE created_by IS NULL),
+       (SELECT count(*) FROM promotion.promo_usage WHERE user_id = $elif), (SELECT count(*) FROM cart.carts WHERE user_id = $elif)
+SQL
+rows($node, 'shop', $referring, '1|2|1|2|0|2|1', 'nobody waits for that');
+$node->safe_psql('shop', 'CALL svc.run_pending()');
+rows($node, 'shop', $referring, '0|0|0|0|9|2|1', 'rows go, lose the key, or stay');
+rows($node, 'shop', q(SELECT reference, count(*) FROM svc.reference_violations WHERE state = 'open' GROUP BY 1 ORDER BY 1),
+	"cart_items_product_id_ref|1\ncart_items_variant_id_ref|2\ncarts_user_id_ref|1", 'and those that stay are reported, but for what is to be kept');
+rows($node, 'shop', q(SELECT count(*) FROM svc.tombstones() WHERE state <> 'settled'), '0', 'all of it is settled');
+
 $node->stop;
 done_testing();

@@ -101,6 +101,35 @@ rows($standby, $db, "SELECT state FROM svc.status() WHERE item = 'server'", 'war
 
 rows($standby, $db, 'SELECT count(*) FROM svc.workers', '0', 'there is no launcher on it');
 
+# Nor is a checker asked for: it would wait for the end of the recovery, and take a process that queries want
+$primary->safe_psql($db, <<'SQL');
+CREATE EXTENSION postgres_fdw;
+CREATE FOREIGN DATA WRAPPER other_wrapper HANDLER postgres_fdw_handler;
+CREATE SERVER other_server FOREIGN DATA WRAPPER other_wrapper;
+CREATE SCHEMA other_import;
+CREATE FOREIGN TABLE other_import.things (id int) SERVER other_server;
+SELECT svc.connect('other', server => 'other_server', consumer => 'people');
+SET ROLE people_owner;
+CREATE TABLE people.uses (thing_id int);
+SELECT svc.create_reference('people.uses', 'thing_id', 'other', 'things', name => 'thing');
+SQL
+$standby->append_conf('postgresql.conf', 'log_min_messages = debug1');
+$standby->reload;
+$primary->wait_for_catchup($standby);
+rows($standby, $db, "SELECT state FROM svc.prevalidate('thing', ARRAY[1])", 'unknown', 'nobody is asked from a standby');
+unlike(slurp_file($standby->logfile), qr/registering background worker "svc_ownership checker"/, 'nor a process for it');
+$standby->append_conf('postgresql.conf', 'log_min_messages = warning');
+$standby->reload;
+$primary->safe_psql($db, <<'SQL');
+SELECT svc.drop_reference('thing');
+SELECT svc.disconnect('other', 'people');
+DROP TABLE people.uses;
+DROP SCHEMA other_import CASCADE;
+DROP FOREIGN DATA WRAPPER other_wrapper CASCADE;
+DROP EXTENSION postgres_fdw;
+SQL
+$primary->wait_for_catchup($standby);
+
 # and refuses to change, as does a transaction that is read only
 refused($standby, $db, [ map { [ $_, '25006' ] } @writing ], 'a standby refuses every function that writes');
 refused($standby, $db, [ map { [ $_, '25006' ] } grep { !/create_service|repair_settings|journal_append/ } @writing ],

@@ -99,4 +99,33 @@ becomes("SELECT last_error IS NOT NULL FROM svc.reference_status WHERE reference
 $node->safe_psql('postgres', 'DELETE FROM product.products WHERE id BETWEEN 11 AND 20');
 becomes('SELECT count(product_id) FROM good.items', '0', 'and others have their turn');
 
+# ---- somebody holds rows of the catalog that are about him ----
+# Were each of them waited for as long as locks of tables are, others would wait for minutes
+my @held = map { "held $_" } 1 .. 4;
+$node->safe_psql('postgres', join("\n", 'SET ROLE slow_owner;', map { <<"SQL" } @held));
+CREATE TABLE slow."$_" (product_id int);
+SELECT svc.create_reference('slow."$_"', 'product_id', 'product', 'products', name => '$_', mode => 'async');
+INSERT INTO slow."$_" VALUES (1001);
+SQL
+$node->safe_psql('postgres', <<'SQL');
+SET ROLE good_owner;
+CREATE TABLE good.later (product_id int);
+SELECT svc.create_reference('good.later', 'product_id', 'product', 'products', name => 'good later', mode => 'async');
+SQL
+becomes("SELECT count(*) FROM svc.reference_violations WHERE reference LIKE 'held%'", '4', 'violations');
+my ($out, $err) = ('', '');
+my $holder = IPC::Run::start(
+	[ 'psql', '-X', '-q', '-A', '-t', '-d', $node->connstr('postgres'), map { ('-c', $_) } 'BEGIN', 'SET ROLE slow_owner',
+	  "SELECT svc.waive_violation(reference, key, 'held') FROM svc.reference_violations WHERE reference LIKE 'held%'",
+	  'SELECT pg_sleep(100000)' ],
+	'<', \undef, '>', \$out, '2>', \$err);
+my $holding = "query = 'SELECT pg_sleep(100000)' AND backend_type = 'client backend'";
+becomes("SELECT count(*) FROM pg_stat_activity WHERE $holding", '1', 'are held');
+$node->safe_psql('postgres', join('', map { "INSERT INTO slow.\"$_\" VALUES (1001), (1002);" } @held)
+	  . 'INSERT INTO good.later VALUES (1001)');
+becomes("SELECT count(*) FROM svc.reference_violations WHERE reference = 'good later'", '1', 'others do not wait for them');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $holding");
+eval { $holder->finish };
+becomes("SELECT count(*) FROM svc.reference_violations WHERE reference LIKE 'held%'", '8', 'nothing of it is lost');
+
 done_testing();
