@@ -224,7 +224,7 @@ SELECT DISTINCT who FROM regress_product.seen;
 -- stopped, it goes on where it stopped; what came meanwhile is seen, also if rows moved back
 SET ROLE regress_cart_owner;
 SET svc_ownership.sweep_delay = '1min';
-SET statement_timeout = '1s';
+SET statement_timeout = '3s';
 CALL svc.validate_reference('items_ref');
 RESET statement_timeout;
 SELECT state, relation, block, rows FROM svc.reference_sweeps WHERE reference = 'items_ref';
@@ -243,7 +243,7 @@ DELETE FROM regress_cart.items WHERE product_id >= 777;
 CALL svc.validate_reference('items_ref');
 -- unless that was long ago, or something came that needs a sweep
 SET svc_ownership.sweep_delay = '1min';
-SET statement_timeout = '1s';
+SET statement_timeout = '3s';
 CALL svc.validate_reference('items_ref');
 RESET statement_timeout;
 RESET svc_ownership.sweep_delay;
@@ -269,7 +269,7 @@ SET client_min_messages = warning;
 SELECT svc.create_reference('regress_cart.wide', 'product_id', 'regress_product', 'products', name => 'wide_ref');
 RESET client_min_messages;
 SET svc_ownership.sweep_delay = '1min';
-SET statement_timeout = '1s';
+SET statement_timeout = '3s';
 CALL svc.check_references('wide_ref');
 RESET statement_timeout;
 RESET svc_ownership.sweep_delay;
