@@ -10,7 +10,7 @@
 EXTENSION    = svc_ownership
 EXTVERSION   = 0.1
 MODULE_big   = svc_ownership
-MODULES_CORE = args cancel ddl expression extension guard inval move protect relation \
+MODULES_CORE = args cancel ddl expression extension guard inval merge move protect relation \
                session shared_memory sql trigger wait
 MODULES_RUNNER = client copy execute job lock runner runner_main
 MODULES_SERVICE = assign cascade connect connection connection_check contract contract_check \
@@ -23,9 +23,9 @@ MODULES_WORKER = database_worker doorbell journal journal_append journal_batch \
                journal_table journal_view launcher leave pending round slot states worker
 MODULES_REFERENCE = action ask async breaker check_references check_request checker \
                checker_main commit convert declare declare_check far_session forward \
-               key_cache key_set log lookup missing parked patience prevalidate reference reference_follow \
-               reference_guard reference_row resolve settle source sweep \
-               sweep_elsewhere sweep_job sweep_keys sweep_progress sweep_scan \
+               key_cache key_queue key_set log lookup missing parked patience prevalidate \
+               reference reference_follow reference_guard reference_row resolve settle \
+               source sweep sweep_elsewhere sweep_job sweep_keys sweep_progress sweep_scan \
                tombstone trigger unchecked violation violation_job waive watch watch_follow \
                watch_trigger
 MODULES_MIGRATION = adopt apply attempt baseline catalog checksum directory drizzle \

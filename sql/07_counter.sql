@@ -296,7 +296,7 @@ UPDATE events SET at = '2026-02-10' WHERE at = '2026-01-05';
 UPDATE events_2 SET t_id = 4 WHERE t_id = 3;
 SELECT id, n FROM t ORDER BY id;
 SELECT * FROM wrong_events;
--- MERGE that moves rows between partitions: the server's transition tables do not hold them
+-- MERGE that moves rows between partitions: the server fires no trigger that sees them
 MERGE INTO events USING (VALUES ('2026-02-10'::date)) n (at) ON n.at = events.at WHEN MATCHED THEN UPDATE SET at = '2026-01-05', t_id = 2;
 SELECT * FROM wrong_events ORDER BY id;
 SELECT svc.recount('t', 'n');

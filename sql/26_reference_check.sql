@@ -208,6 +208,30 @@ INSERT INTO goods.products SELECT i, 'many' FROM generate_series(6001, 10999) i;
 COMMIT;
 INSERT INTO basket.items SELECT i, i FROM generate_series(1001, 6000) i;
 INSERT INTO basket.items SELECT i, i FROM generate_series(6001, 10000) i;
+-- at the end of the transaction they are asked for together, too: what is asked is counted
+SET ROLE regress_basket_owner;
+CREATE SEQUENCE basket.questions;
+CREATE FUNCTION basket.ask(keys int[]) RETURNS SETOF int LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('basket.questions'); RETURN QUERY SELECT k FROM unnest(keys) k WHERE k < 0; END $$;
+CREATE TABLE basket.many (id int, product_ids int[]);
+SELECT svc.create_reference('basket.many', 'product_ids', 'goods', 'products', mode => 'commit', name => 'many', validator => 'basket.ask(int[])');
+RESET ROLE;
+INSERT INTO basket.many SELECT i, ARRAY[i, NULL, i + 1] FROM generate_series(1, 20000) i;
+SELECT last_value BETWEEN 2 AND 1000 AS together FROM basket.questions;
+-- updates, and what was undone
+BEGIN;
+UPDATE basket.many SET product_ids = NULL WHERE id < 1000;
+UPDATE basket.many SET product_ids = ARRAY[id + 1, -id] WHERE id > 19000;
+SAVEPOINT s;
+UPDATE basket.many SET product_ids = ARRAY[id, id + 50000];
+ROLLBACK TO s;
+UPDATE basket.many SET product_ids = ARRAY[id + 20000, id + 30000] WHERE id > 1;
+COMMIT;
+SELECT last_value BETWEEN 2 AND 8000 AS together FROM basket.questions;
+BEGIN;
+INSERT INTO basket.many SELECT i, ARRAY[i] FROM generate_series(1, 5000) i;
+INSERT INTO basket.many SELECT i, ARRAY[CASE i WHEN 4999 THEN -7 ELSE i + 5000 END] FROM generate_series(1, 5000) i;
+COMMIT;
+DROP TABLE basket.many;
 RESET work_mem;
 DELETE FROM basket.items WHERE id > 1000;
 DELETE FROM basket.orders;
@@ -562,19 +586,33 @@ INSERT INTO basket.items VALUES (901, 99);
 ALTER TABLE basket.items ENABLE TRIGGER items_product_id_ref_insert;
 INSERT INTO basket.items VALUES (902, 99);
 
--- MERGE that moves rows between partitions: the server's transition tables do not hold them
+-- MERGE that moves rows between partitions: the server fires no trigger of UPDATE or INSERT that sees them
 SET ROLE regress_basket_owner;
 CREATE TABLE basket.moved (id int, product_id int) PARTITION BY LIST (id);
 CREATE TABLE basket.moved_1 PARTITION OF basket.moved FOR VALUES IN (1);
-CREATE TABLE basket.moved_2 PARTITION OF basket.moved FOR VALUES IN (2);
+CREATE TABLE basket.moved_2 PARTITION OF basket.moved FOR VALUES IN (2, 3, 4);
 SELECT svc.create_reference('basket.moved', 'product_id', 'goods', 'products', name => 'moved');
 INSERT INTO basket.moved VALUES (1, 1);
 MERGE INTO basket.moved USING (VALUES (1)) s (id) ON moved.id = s.id WHEN MATCHED THEN UPDATE SET id = 2, product_id = 99;
+MERGE INTO basket.moved USING (VALUES (1)) s (id) ON moved.id = s.id WHEN MATCHED AND moved.id = 7 THEN DELETE WHEN MATCHED THEN UPDATE SET id = 2, product_id = 99;
+MERGE INTO basket.moved USING (VALUES (1), (3)) s (id) ON moved.id = s.id WHEN MATCHED THEN UPDATE SET id = 2, product_id = 99 WHEN NOT MATCHED THEN INSERT VALUES (3, 1);
 SELECT * FROM basket.moved;
-UPDATE basket.moved SET id = 1, product_id = 1;
+-- a row that is updated after another one was inserted
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+MERGE INTO basket.moved USING (VALUES (4, 1), (1, 99)) s (id, key) ON moved.id = s.id WHEN MATCHED THEN UPDATE SET product_id = s.key WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.key);
+RESET enable_hashjoin;
+RESET enable_mergejoin;
+-- triggers of others fire as they always do
+CREATE FUNCTION basket.fired() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE '% trigger', TG_OP; RETURN NULL; END $$;
+CREATE TRIGGER fired_insert AFTER INSERT ON basket.moved REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION basket.fired();
+CREATE TRIGGER fired_update AFTER UPDATE ON basket.moved FOR EACH STATEMENT EXECUTE FUNCTION basket.fired();
+MERGE INTO basket.moved USING (VALUES (1)) s (id) ON moved.id = s.id WHEN MATCHED THEN UPDATE SET id = 2, product_id = 2;
+SELECT tableoid::regclass, * FROM basket.moved;
 SELECT svc.alter_reference('moved', mode => 'commit');
-MERGE INTO basket.moved USING (VALUES (1)) s (id) ON moved.id = s.id WHEN MATCHED THEN UPDATE SET id = 2, product_id = 99;
+MERGE INTO basket.moved USING (VALUES (2)) s (id) ON moved.id = s.id WHEN MATCHED THEN UPDATE SET id = 1, product_id = 99;
 DROP TABLE basket.moved;
+DROP FUNCTION basket.fired();
 RESET ROLE;
 
 -- mode commit while checks run at the end: deferred triggers write rows whose keys were not collected

@@ -178,6 +178,7 @@ INSERT INTO regress_cart.shops SELECT i, i FROM generate_series(0, 27) i;
 DELETE FROM regress_product.regions WHERE id = 1;
 DELETE FROM regress_product.regions_1 WHERE id = 2;
 UPDATE regress_product.regions SET id = 28 WHERE id = 4;
+MERGE INTO regress_product.regions r USING (VALUES (5)) v (id) ON r.id = v.id WHEN MATCHED THEN UPDATE SET id = 29;
 CALL svc.run_pending();
 SELECT tableoid::regclass, * FROM regress_cart.shops WHERE region IS NULL ORDER BY id;
 -- a partition that goes, or is taken out, takes keys along

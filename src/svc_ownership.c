@@ -4,6 +4,7 @@
 #include "core/svc.h"
 
 #include "core/ddl.h"
+#include "core/merge.h"
 #include "core/sql.h"
 #include "migration/migration.h"
 #include "reference/reference.h"
@@ -24,6 +25,7 @@ _PG_init(void)
 {
 	SqlInit();
 	DdlInit();
+	MergeInit();
 	RunnerInit();
 	ServiceInit();
 	WorkerInit();

@@ -54,9 +54,10 @@ extern bool missing_is_held(const Reference *reference, Datum key);
 
 /*
  * commit.c: the keys of this transaction, which are resolved together when it
- * ends; NULL if there is no use in collecting more.
+ * ends; NULL if there are as many as work_mem holds: more of them wait behind.
  */
 extern void CommitInit(void);
 extern KeySet *commit_keys(const Check *check);
+extern void commit_queue(const Check *check, Relation rel, Datum value);
 
 #endif							/* SVC_CHECK_H */

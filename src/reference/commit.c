@@ -7,11 +7,12 @@
  * CONSTRAINTS and in PREPARE TRANSACTION.  The statement triggers only make it
  * cheap: they collect keys, and the first row that asks resolves all of them.
  * So what was not collected, or not resolved for this moment, is looked up by
- * itself, and to forget keys costs time and nothing else:
+ * itself, and to forget keys costs time and nothing else.  When work_mem is full
+ * of them, others wait in a file until rows ask for none of these any more:
  *
  *   collected --(first row that asks)--> resolved, for one command
  *       ^                                   |
- *       +--- collected again, ROLLBACK TO --+
+ *       +--- collected again, ROLLBACK TO --+   <--(others do not ask)-- waiting
  *
  * "One command": keys that were valid then need not be so after the next
  * command of this transaction, which may have deleted them.
@@ -25,6 +26,7 @@
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "reference/check.h"
+#include "reference/key_queue.h"
 #include "reference/lookup.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
@@ -39,6 +41,8 @@ typedef struct Collected
 	Oid			key_type;
 	MemoryContext cxt;
 	KeySet	   *keys;
+	KeyQueue   *waiting;		/* behind them, or NULL */
+	int			misses;			/* rows in a row whose key was not among them */
 	bool		asked;			/* not all are pending */
 	SubTransactionId asking;	/* the one in which they are being asked for, or none */
 	CommandId	command;		/* for which they were resolved */
@@ -47,12 +51,33 @@ typedef struct Collected
 /* of the transaction, in TopTransactionContext */
 static List *collected = NIL;
 
+/*
+ * After so many misses others are resolved in their place.  A few rows whose keys
+ * were not collected do not turn out those that are needed next; and to look so
+ * many up by themselves costs little beside what work_mem holds.
+ */
+#define MISSES	16
+
 SVC_FUNCTION(svc_check_reference_row);
 
-/* The transaction ends, and with it the memory of the keys. */
+/* Nobody will ask any more for what waits. */
+static void
+drop_waiting(Collected *c)
+{
+	if (c->waiting)
+		key_queue_end(c->waiting);
+	c->waiting = NULL;
+}
+
+/* The transaction ends, and with it the memory of the keys; files end before it commits. */
 static void
 forget_collected(XactEvent event, void *arg)
 {
+	ListCell   *cell;
+
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
+		foreach(cell, collected)
+			drop_waiting(lfirst(cell));
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 		collected = NIL;
 }
@@ -119,9 +144,9 @@ make_keys(Collected *c, const Reference *reference)
 	MemoryContextSwitchTo(old);
 }
 
-/* The set in which a statement collects its keys. */
-KeySet *
-commit_keys(const Check *check)
+/* What is collected for a reference, from now on. */
+static Collected *
+get_collected(const Check *check)
 {
 	const Reference *reference = check->reference;
 	Collected  *c = find_collected(reference);
@@ -138,7 +163,27 @@ commit_keys(const Check *check)
 		collected = lappend(collected, c);
 		MemoryContextSwitchTo(old);
 	}
-	return c->keys;
+	return c;
+}
+
+/* The set in which a statement collects its keys, or NULL. */
+KeySet *
+commit_keys(const Check *check)
+{
+	Collected  *c = get_collected(check);
+
+	return c->waiting || key_set_memory(c->keys) >= work_mem * (Size) 1024 ? NULL : c->keys;
+}
+
+/* Let the keys of a value wait until those that were collected are not needed any more. */
+void
+commit_queue(const Check *check, Relation rel, Datum value)
+{
+	Collected  *c = get_collected(check);
+
+	if (!c->waiting)
+		c->waiting = key_queue_make(rel, check->reference->column);
+	key_queue_put(c->waiting, value);
 }
 
 /* Forget the keys that were resolved for an earlier command. */
@@ -176,16 +221,45 @@ resolve_collected(Collected *c, const Check *check, Relation rel)
 	c->command = GetCurrentCommandId(false);
 }
 
+/* Put as many of those that wait as work_mem holds in the place of those that nobody asks for. */
+static void
+take_waiting(Collected *c, const Reference *reference)
+{
+	MemoryContext old = c->cxt;
+
+	make_keys(c, reference);
+	MemoryContextDelete(old);
+	c->asked = false;
+	c->misses = 0;
+	key_queue_take(c->waiting, c->keys, work_mem * (Size) 1024);
+	if (key_queue_is_empty(c->waiting))
+		drop_waiting(c);
+}
+
+/* Do rows ask for none of the keys any more, and others wait?  Not while the keys are being asked for. */
+static bool
+is_used_up(Collected *c)
+{
+	return c->waiting && c->asking == InvalidSubTransactionId && ++c->misses >= MISSES;
+}
+
 /* A key's number among those collected, or -1. */
 static int
-find_key(const Collected *c, const Reference *reference, Datum key)
+find_key(Collected *c, const Reference *reference, Datum key)
 {
 	LookupScope scope;
 	int			index;
 
 	lookup_begin(&scope, reference);
 	index = key_set_find(c->keys, key);
+	if (index < 0 && is_used_up(c))
+	{
+		take_waiting(c, reference);
+		index = key_set_find(c->keys, key);
+	}
 	lookup_end(&scope);
+	if (index >= 0)
+		c->misses = 0;
 	return index;
 }
 

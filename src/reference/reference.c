@@ -171,7 +171,7 @@ reference_need_sweep(const char *name)
 
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql("INSERT INTO svc.reference_state AS s (reference, needs_sweep)"
-			" SELECT r.reference, true FROM svc.reference r WHERE r.reference = $1"
+			" SELECT r.reference, true FROM svc.reference r WHERE r.reference = $1 FOR KEY SHARE"
 			" ON CONFLICT (reference) DO UPDATE SET needs_sweep = true WHERE NOT s.needs_sweep",
 			sql_name(name));
 	svc_sql_end(&scope);
@@ -212,7 +212,7 @@ reference_noted_error(const char *name, const char *message)
 	svc_sql_begin(&scope, svc_extension_owner());
 	svc_sql("INSERT INTO svc.reference_state AS s (reference, last_error, last_error_at)"
 			" SELECT r.reference, $2, CASE WHEN $2 IS NOT NULL THEN pg_catalog.clock_timestamp() END"
-			"   FROM svc.reference r WHERE r.reference = $1"
+			"   FROM svc.reference r WHERE r.reference = $1 FOR KEY SHARE"
 			" ON CONFLICT (reference) DO UPDATE"
 			"   SET last_error = EXCLUDED.last_error, last_error_at = EXCLUDED.last_error_at"
 			" WHERE s.last_error IS DISTINCT FROM EXCLUDED.last_error",

@@ -24,7 +24,7 @@ static bool
 take_debt(const char *reference)
 {
 	return svc_sql("INSERT INTO svc.reference_state AS s (reference, needs_sweep)"
-				   " SELECT r.reference, false FROM svc.reference r WHERE r.reference = $1"
+				   " SELECT r.reference, false FROM svc.reference r WHERE r.reference = $1 FOR KEY SHARE"
 				   " ON CONFLICT (reference) DO UPDATE SET needs_sweep = false WHERE s.needs_sweep"
 				   " RETURNING 1", sql_name(reference)) > 0;
 }

@@ -32,6 +32,7 @@
 #include "reference/tombstone.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -363,6 +364,7 @@ typedef struct Statement
 	LookupScope scope;
 	KeySet	   *keys;
 	MemoryContext cxt;			/* of the keys, unless they are kept for the end of the transaction */
+	bool		behind;			/* of those no more are kept in memory: keys wait behind them */
 	MemoryContext row;			/* of one row's values, while they are taken apart and compared */
 } Statement;
 
@@ -440,22 +442,34 @@ flush(Statement *s)
 }
 
 /*
- * Is there no more to collect, since the end of the transaction has enough to
- * remember?  What else has as many keys as work_mem holds, or as an entry of the
- * journal takes, is decided now: to tell more keys apart costs more than an
- * entry that repeats some.
+ * Make room where there are as many keys as work_mem holds, or as an entry of the
+ * journal takes: what needs not wait is decided now.  To tell more keys apart
+ * costs more than an entry that repeats some.
  */
-static bool
-is_full(Statement *s)
+static void
+make_room(Statement *s)
 {
 	if (key_set_memory(s->keys) < work_mem * (Size) 1024 &&
 		(!s->cxt || statement_mode(s) != REFERENCE_ASYNC ||
 		 key_set_count(s->keys) < LOOKUP_KEYS))
-		return false;
-	if (!s->cxt)
-		return true;
-	flush(s);
-	return false;
+		return;
+	if (s->cxt)
+		flush(s);
+	else
+		s->behind = true;
+}
+
+/* Let the keys wait that a row has got behind those that are kept for the end of the transaction. */
+static void
+queue_keys(Statement *s, Datum old, bool old_null, Datum new, bool new_null)
+{
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(s->data->tg_relation),
+												s->check->reference->column - 1);
+
+	if (new_null ||
+		(!old_null && datum_image_eq(old, new, attribute->attbyval, attribute->attlen)))
+		return;
+	commit_queue(s->check, s->data->tg_relation, new);
 }
 
 /* Begin to read a transition table; other triggers of the statement have places of their own in it. */
@@ -467,15 +481,20 @@ begin_rows(Relation rel, Tuplestorestate *rows)
 	return MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
 }
 
-/* Add the keys that a row has got. */
+/* Collect the keys that a row has got. */
 static void
 add_keys(Statement *s, Datum old, bool old_null, Datum new, bool new_null)
 {
 	MemoryContext cxt = MemoryContextSwitchTo(s->row);
 
-	key_set_add_changed(s->keys, old, old_null, new, new_null);
+	if (s->behind)
+		queue_keys(s, old, old_null, new, new_null);
+	else
+		key_set_add_changed(s->keys, old, old_null, new, new_null);
 	MemoryContextSwitchTo(cxt);
 	MemoryContextReset(s->row);
+	if (!s->behind)
+		make_room(s);
 }
 
 /* Collect the keys of inserted rows. */
@@ -493,8 +512,6 @@ collect_inserted(Statement *s)
 
 		CHECK_FOR_INTERRUPTS();
 		add_keys(s, (Datum) 0, true, value, isnull);
-		if (is_full(s))
-			break;
 	}
 	ExecDropSingleTupleTableSlot(row);
 }
@@ -524,8 +541,6 @@ collect_updated(Statement *s)
 
 		CHECK_FOR_INTERRUPTS();
 		add_keys(s, old_value, old_null, new_value, new_null);
-		if (is_full(s))
-			break;
 	}
 	ExecDropSingleTupleTableSlot(new);
 	ExecDropSingleTupleTableSlot(old);
@@ -563,8 +578,8 @@ static void
 collect_for_commit(Statement *s)
 {
 	s->keys = commit_keys(s->check);
-	if (s->keys && key_set_memory(s->keys) < work_mem * (Size) 1024)
-		collect(s);
+	s->behind = !s->keys;
+	collect(s);
 }
 
 /* Check the keys of a statement. */

@@ -238,6 +238,15 @@ contract_register_granted(void (*granted) (void))
 	registered_granted = granted;
 }
 
+/* Grant views to the consumers that were promised them, and say so. */
+static void
+mend(const char *service, List *views)
+{
+	right_mend(service, views);
+	if (registered_granted)
+		registered_granted();
+}
+
 /* What stands on an entity of a service, or on any, besides queries. */
 List *
 contract_users(const char *service, const char *entity)
@@ -388,7 +397,7 @@ register_entity(Proposal *p, Oid view)
 			sql_ints(p->typmods),
 			sql_text(p->filter));
 	p->rel = relation_open(relation, NoLock);
-	right_mend(p->service->name, list_make1_oid(view));
+	mend(p->service->name, list_make1_oid(view));
 }
 
 /* How a published column would change: NULL if not at all. */
@@ -613,9 +622,7 @@ contract_grant(const char *service)
 	List	   *views = views_of(service);
 
 	if (views != NIL)
-		right_mend(service, views);
-	if (registered_granted)
-		registered_granted();
+		mend(service, views);
 }
 
 /* Take back what a consumer holds on a service's contract and is not granted any more. */

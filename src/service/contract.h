@@ -26,7 +26,7 @@ typedef List *(*ContractUsers) (const char *service, const char *entity);
 
 extern void contract_register_users(ContractUsers users);
 
-/* Called when contracts are granted */
+/* Called when views are granted to consumers */
 extern void contract_register_granted(void (*granted) (void));
 extern List *contract_users(const char *service, const char *entity);
 extern void contract_tell_users(const char *service, const char *entity);

@@ -241,6 +241,15 @@ is_irrelevant_update(const TriggerData *data, const CounterSet *set)
 	return true;
 }
 
+/* Has a statement changed no rows at all? */
+static bool
+has_no_rows(const TriggerData *data)
+{
+	return !TRIGGER_FIRED_BY_TRUNCATE(data->tg_event) &&
+		(!data->tg_oldtable || tuplestore_tuple_count(data->tg_oldtable) == 0) &&
+		(!data->tg_newtable || tuplestore_tuple_count(data->tg_newtable) == 0);
+}
+
 /*
  * svc.count_changes(): trigger function, for each statement: AFTER INSERT,
  * UPDATE or DELETE with transition tables, and BEFORE TRUNCATE.
@@ -250,11 +259,14 @@ svc_count_changes(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = check_protocol(fcinfo);
 	Relation	rel = data->tg_relation;
-	CounterSet *set = get_set(rel, data->tg_trigger);
+	CounterSet *set;
 	MemoryContext cxt;
 	MemoryContext old;
 	Deltas	   *deltas;
 
+	if (has_no_rows(data))
+		return PointerGetDatum(NULL);
+	set = get_set(rel, data->tg_trigger);
 	if (is_irrelevant_update(data, set))
 		return PointerGetDatum(NULL);
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership deltas",

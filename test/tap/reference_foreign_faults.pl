@@ -217,10 +217,10 @@ rows($node, 'cart_db', q(SELECT key FROM svc.reference_violations WHERE state = 
 # Something is broken and mended; keys that were written meanwhile do not wait
 sub mended
 {
-	my ($name, $break, $mend) = @_;
+	my ($name, $break, $mend, $table) = @_;
 
 	$node->safe_psql('cart_db', $break);
-	is(tries('INSERT INTO later VALUES (2)'), '', "$name: written");
+	is(tries('INSERT INTO ' . ($table // 'later') . ' VALUES (2)'), '', "$name: written");
 	$node->poll_query_until('cart_db', 'SELECT count(*) > 0 FROM svc.reference_parked WHERE attempts > 0') or die;
 	wait_for_ever();
 	rows($node, 'cart_db', q(SELECT count(*) > 0 FROM svc.reference_parked WHERE next_try > now() + interval '30 minutes'), 't', "$name: waits");
@@ -235,6 +235,20 @@ mended('another password', qq(ALTER USER MAPPING FOR "$who" SERVER product OPTIO
 mended('another table there', q(ALTER FOREIGN TABLE product_import.products OPTIONS (SET table_name 'gone')), q(ALTER FOREIGN TABLE product_import.products OPTIONS (SET table_name 'products')));
 mended('disconnected', q(SELECT svc.disconnect('product', 'cart')), qq(SELECT svc.connect('product', database => 'product_db', host => '127.0.0.1', port => $port, consumer => 'cart', username => 'product_user', password => 'secret', sslmode => 'disable')));
 wait_until_answered();
+
+# A contract of this database
+$node->safe_psql('cart_db', <<'SQL');
+SELECT svc.create_service('auth', schema => 'auth');
+SET ROLE auth_owner;
+CREATE TABLE auth.users AS SELECT 2 AS id;
+ALTER TABLE auth.users ADD PRIMARY KEY (id);
+SELECT svc.publish('auth', 'users', 'auth.users'), svc.grant_contract('auth', 'cart');
+SET ROLE cart_owner;
+CREATE TABLE cart.users (user_id int);
+SELECT svc.create_reference('cart.users', 'user_id', 'auth', 'users');
+SQL
+mended('a right', 'REVOKE SELECT ON auth_api.users FROM cart_owner, cart_reader, cart_writer', q(SELECT svc.grant_contract('auth', 'cart')), 'users');
+mended('not published', q(SELECT svc.unpublish('auth', 'users', force => true)), q(SELECT svc.publish('auth', 'users', 'auth.users')), 'users');
 
 # The server answers again, which somebody else hears first
 $node->safe_psql('postgres', q(ALTER ROLE product_for_cart NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'product_for_cart'));

@@ -114,6 +114,17 @@ foreach my $dbname (sort keys %deployment)
 	is($rc . $out . $err, '0', 'a second time it does nothing');
 	$node->safe_psql($dbname, 'CALL svc.check_references()');
 	rows($node, $dbname, 'SELECT count(*) FROM svc.reference_violations', '0', 'every row refers to something');
+	# what was done in the transaction that deletes is done after it; what kept a user from being deleted is reported
+	my $users = one($node, $dbname, "SELECT relation FROM svc.entities WHERE entity = 'users'");
+	my $likes = one($node, $dbname, "SELECT relation FROM svc.references_declared WHERE reference = 'likes_user_id_fkey'");
+	my $intan = one($node, $dbname, "SELECT id FROM $users WHERE username = 'intan'");
+	cmp_ok(one($node, $dbname, "SELECT count(*) FROM $likes WHERE user_id = '$intan'"), '>', 0, 'somebody likes something');
+	$node->safe_psql($dbname, "DELETE FROM $users WHERE id = '$intan'");
+	$node->safe_psql($dbname, 'CALL svc.run_pending()');
+	rows($node, $dbname, "SELECT count(*) FROM $likes WHERE user_id = '$intan'", '0', 'and goes with them');
+	rows($node, $dbname, 'SELECT DISTINCT reference FROM svc.reference_violations', 'tickets_user_id_fkey', 'a ticket does not go');
+	$node->safe_psql($dbname, 'CALL svc.check_references()');
+	rows($node, $dbname, q(SELECT DISTINCT reference FROM svc.reference_violations WHERE state = 'open'), 'tickets_user_id_fkey', 'nothing else refers to nobody');
 }
 
 # Each service's file alone, in a database of its own, by its service's login
