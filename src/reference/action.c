@@ -303,7 +303,7 @@ resolve_others(const Reference *reference, ArrayType *keys, const KeySet *held)
 		if (index < 0 || key_set_state(held, index) == KEY_VALID)
 			key_set_mark(all, i, KEY_VALID);
 	}
-	violation_resolve(reference, all, "no row holds it without a parent any more");
+	violation_resolve(reference, all, 0, "no row holds it without a parent any more");
 }
 
 /* One transaction: look, and do what on_delete says with a batch of rows. */

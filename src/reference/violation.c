@@ -207,14 +207,15 @@ record_valid(const Recording *r)
 		return;
 	svc_sql("WITH resolved AS ("
 			"  UPDATE svc.reference_violation v SET state = 'resolved', last_seen = $4"
-			"   WHERE v.reference = $1 AND v.state <> 'resolved'"
+			"   WHERE v.reference = $1 AND v.state <> 'resolved' AND coalesce(v.last_seen < $6, true)"
 			"     AND v.key_hash IN (SELECT pg_catalog.sha256(pg_catalog.convert_to(k.key, pg_catalog.getdatabaseencoding()))"
 			"                          FROM pg_catalog.unnest($2) k (key))"
 			"  RETURNING v.key)"
 			" INSERT INTO svc.reference_log (at, reference, key, state, source, detail)"
 			" SELECT $4, $1, c.key, 'valid', $3, $5 FROM resolved c",
 			sql_name(NameStr(r->reference->name)), texts(r->valid.keys, r->valid.n),
-			sql_text(source_names[r->look->source]), sql_time(r->at), sql_text(r->look->detail));
+			sql_text(source_names[r->look->source]), sql_time(r->at), sql_text(r->look->detail),
+			sql_time(r->look->asked));
 }
 
 /* Log keys that neither open nor resolve anything. */
@@ -311,9 +312,9 @@ violation_record(const Reference *reference, const KeySet *set, ViolationSource 
  * is said of the others.
  */
 void
-violation_resolve(const Reference *reference, KeySet *set, const char *detail)
+violation_resolve(const Reference *reference, KeySet *set, TimestampTz asked, const char *detail)
 {
-	ViolationLook look = {.source = SOURCE_WORKER,.detail = detail,.first_new = PG_INT32_MAX};
+	ViolationLook look = {.source = SOURCE_WORKER,.detail = detail,.asked = asked,.first_new = PG_INT32_MAX};
 
 	for (int i = 0; i < key_set_count(set); i++)
 		if (key_set_state(set, i) != KEY_VALID)

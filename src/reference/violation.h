@@ -23,6 +23,7 @@ typedef struct ViolationLook
 	ViolationSource source;
 	const char *detail;			/* for the log; may be NULL */
 	TimestampTz sweep;			/* when the sweep that looks was begun; 0: it is none */
+	TimestampTz asked;			/* valid keys were asked for then: what was seen since is not resolved; 0: just now */
 	int			first_new;		/* keys before this one were looked at before: no samples of them */
 	const int64 *rows;			/* how many rows hold each key of the set, or NULL */
 } ViolationLook;
@@ -45,8 +46,12 @@ extern void violation_record_look(const Reference *reference, const KeySet *set,
 /* Has a reference violations that are not resolved? */
 extern bool violation_is_any(const char *reference);
 
-/* Those of a set's keys that are valid are violations no more; the others become pending */
-extern void violation_resolve(const Reference *reference, KeySet *set, const char *detail);
+/*
+ * Those of a set's keys that are valid are violations no more, unless somebody saw
+ * them since they were asked for (0: nobody can have); the others become pending
+ */
+extern void violation_resolve(const Reference *reference, KeySet *set, TimestampTz asked,
+							  const char *detail);
 
 /* A set of keys, in a state, from their texts as violations have them */
 extern KeySet *violation_keys(const Reference *reference, List *texts, KeyState state);

@@ -88,6 +88,7 @@ ask_again(void *argument)
 {
 	LookAgain  *look = argument;
 	Reference  *reference = reference_lookup(look->reference);
+	TimestampTz asked = GetCurrentTimestamp();
 	KeySet	   *set;
 	List	   *texts;
 
@@ -101,7 +102,7 @@ ask_again(void *argument)
 	set = violation_keys(reference, texts, KEY_PENDING);
 	sweep_keys_ask(&look->keys, reference, set);
 	if (key_set_first(set, KEY_VALID, 0) >= 0)
-		violation_resolve(reference, set, "it is there again");
+		violation_resolve(reference, set, asked, "it is there again");
 }
 
 /*
