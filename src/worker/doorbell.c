@@ -67,7 +67,12 @@ doorbell_is_rung(Oid database)
 	return rung;
 }
 
-/* An entry that can be given to another database: nobody rang, nothing is known of it but that. */
+/*
+ * An entry that can be given to another database: nobody rang, nothing is known
+ * of it but that.  Not if no worker has been there yet: where there are more
+ * databases than entries they would take the place from each other, and the same
+ * ones would always be left out.
+ */
 static WorkerDatabase *
 find_room(void)
 {
@@ -81,7 +86,8 @@ find_room(void)
 
 		if (!OidIsValid(database))
 			return entry;
-		if (!rung && !slot_in_database(database) && (!oldest || entry->visited < oldest->visited))
+		if (!rung && entry->visited > 0 && !slot_in_database(database) &&
+			(!oldest || entry->visited < oldest->visited))
 			oldest = entry;
 	}
 	return oldest;

@@ -118,8 +118,8 @@ static void
 give_back(int code, Datum arg)
 {
 	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
-	/* whoever was told to make room did not fail */
-	if (slot_is_banned(my_slot->database))
+	/* whoever was told to make room did not fail, nor who was told to end and had nothing to do */
+	if (code == 0 || slot_is_banned(my_slot->database))
 		my_slot->clean = true;
 	my_slot->state = SLOT_ENDED;
 	my_slot->process = NO_PROCESS;

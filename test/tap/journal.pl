@@ -27,7 +27,7 @@ use Time::HiRes qw(sleep time);
 
 my $entries = $ENV{SVC_JOURNAL_ENTRIES} // 30_000;
 my $kills = $ENV{SVC_JOURNAL_KILLS} // 6;
-my $seed = $ENV{SVC_SEED} // int(rand(2**31));
+my $seed = $ENV{SVC_SEED} || int(rand(2**31));
 my $tempdir = PostgreSQL::Test::Utils::tempdir;
 my $db = 'postgres';
 my $rows = 2000;

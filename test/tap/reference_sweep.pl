@@ -208,7 +208,7 @@ INSERT INTO product.products VALUES (2000);
 UPDATE svc.reference_state SET needs_sweep = true;
 SQL
 becomes('shop', "SELECT needs_sweep FROM svc.reference_state", 'f', 'a worker sweeps what needs it');
-becomes('shop', $violations, '2000|0|resolved', 'and resolves what is valid now');
+becomes('shop', 'SELECT key, state FROM svc.reference_violations', '2000|resolved', 'and what is valid now is resolved');
 $node->safe_psql('shop', <<'SQL');
 DELETE FROM product.products WHERE id = 7;
 ALTER DATABASE shop SET svc_ownership.sweep_delay = '60s';

@@ -21,7 +21,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $kills = $ENV{SVC_KILLS} // 20;
-my $seed = $ENV{SVC_SEED} // int(rand(2**31));
+my $seed = $ENV{SVC_SEED} || int(rand(2**31));
 srand($seed);
 note("$kills kills, seed $seed");
 
@@ -42,6 +42,14 @@ my $left = 'SELECT count(*) FROM sessions';
 
 new_database($node, 'base', expiring(0, 0));
 becomes($node, 'base', worker_in('base'), '1', 'a worker has come');
+
+# Nothing failed: nothing was done
+my $idle = one($node, 'base', "SELECT pid FROM svc.workers WHERE kind = 'worker' AND state = 'idle'");
+$node->safe_psql('base', "SELECT pg_terminate_backend($idle, 60000)");
+becomes($node, 'base', "SELECT count(*) FROM svc.workers WHERE pid = $idle", '0', 'a worker that has nothing to do is told to end');
+is(one($node, 'base', 'SELECT count(*) FROM svc.workers WHERE last_error IS NOT NULL'), '0', 'that is no error');
+$node->safe_psql('base', $ring);
+becomes($node, 'base', worker_in('base'), '1', 'and another one comes');
 
 sub set
 {
@@ -157,13 +165,17 @@ becomes($node, 'many_3', $left, '0', 'and they come when they are allowed, witho
 
 # ---- settings of the database ----
 
-$node->safe_psql('postgres', "ALTER DATABASE many_4 SET $_") foreach "statement_timeout = '1ms'", "lock_timeout = '1ms'", "idle_in_transaction_session_timeout = '1ms'",
-  "default_transaction_read_only = on", "default_transaction_isolation = 'serializable'", "search_path = 'nowhere'", "row_security = off", 'session_replication_role = replica',
-  ($node->pg_version >= 17 ? "transaction_timeout = '300ms'" : ());
-$node->safe_psql('many_4', "SET default_transaction_read_only = off; SET statement_timeout = 0; SET search_path = public; SET idle_in_transaction_session_timeout = 0;\n"
-	  . ($node->pg_version >= 17 ? "SET transaction_timeout = 0;\n" : '')
-	  . 'DROP TABLE sessions; DROP FUNCTION slow;' . expiring(60, 20) . 'ALTER TABLE sessions ENABLE ALWAYS TRIGGER slow');
-becomes($node, 'many_4', 'SELECT count(*) FROM public.sessions', '0', 'settings of the database do not reach its worker');
+my %against = (statement_timeout => '1ms', lock_timeout => '1ms', idle_in_transaction_session_timeout => '1ms', default_transaction_read_only => 'on',
+	default_transaction_isolation => 'serializable', search_path => 'nowhere', row_security => 'off',
+	$node->pg_version >= 17 ? (transaction_timeout => '300ms') : ());
+$node->safe_psql('postgres', "ALTER DATABASE many_4 SET $_ = '$against{$_}'") foreach sort keys %against;
+{
+	# not against us
+	local $ENV{PGOPTIONS} = join ' ', '-c default_transaction_read_only=off', '-c search_path=public', map { /timeout/ ? "-c $_=0" : () } keys %against;
+
+	$node->safe_psql('many_4', 'DROP TABLE sessions; DROP FUNCTION slow;' . expiring(60, 20));
+	becomes($node, 'many_4', $left, '0', 'settings of the database do not reach its worker');
+}
 
 # ---- an extension that is older than the library ----
 
