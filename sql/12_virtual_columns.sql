@@ -44,3 +44,22 @@ EXCEPTION WHEN feature_not_supported THEN
 END
 $$;
 DROP TABLE regress_members, regress_clubs;
+
+-- a reference does not see what is not stored
+SET client_min_messages = warning;
+SELECT svc.create_service('regress_far', schema => 'regress_far'), svc.create_service('regress_near', schema => 'regress_near');
+CREATE TABLE regress_far.clubs (id int PRIMARY KEY);
+ALTER TABLE regress_far.clubs OWNER TO regress_far_owner;
+SELECT svc.publish('regress_far', 'clubs', 'regress_far.clubs'), svc.grant_contract('regress_far', 'regress_near');
+CREATE TABLE regress_near.members (id int, club int GENERATED ALWAYS AS (id OPERATOR(pg_catalog.+) 1) :kind);
+ALTER TABLE regress_near.members OWNER TO regress_near_owner;
+CREATE FUNCTION pg_temp.declared() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM svc.create_reference('regress_near.members', 'club', 'regress_far', 'clubs');
+    RETURN 'STORED';
+EXCEPTION WHEN feature_not_supported THEN
+    RETURN 'VIRTUAL';
+END $$;
+SELECT pg_temp.declared() = :'kind' AS refused_if_virtual;
+SELECT svc.drop_service('regress_near', drop_objects => true), svc.drop_service('regress_far', drop_objects => true, force => true);
+RESET client_min_messages;
