@@ -339,6 +339,9 @@ ROLLBACK TO dropped;
 CALL pg_temp.unchecked_after($$SELECT svc.alter_reference('full_one_product_id_ref')$$);
 CALL pg_temp.unchecked_after($$SELECT svc.alter_reference('full_one_product_id_ref', mode => 'async')$$);
 CALL pg_temp.unchecked_after($$SELECT svc.alter_reference('full_one_product_id_ref', mode => 'commit')$$);
+CALL pg_temp.unchecked_after($$SELECT svc.alter_reference('full_one_product_id_ref', validator => 'public."None missing"(uuid[])')$$);
+CALL pg_temp.unchecked_after($$SELECT svc.alter_reference('full_one_product_id_ref', validator => 'public."None missing"(uuid[])')$$);
+CALL pg_temp.unchecked_after($$SELECT svc.alter_reference('full_one_product_id_ref', validator => '')$$);
 -- a part's, and the triggers that see keys go
 SELECT svc.drop_reference('full_one_product_id_ref');
 SELECT svc.create_reference('regress_cart.logs', 'product_id', 'regress_product', 'products');

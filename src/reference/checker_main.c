@@ -105,7 +105,7 @@ ask_cache(const Reference *reference, KeySet *set)
 	return pending;
 }
 
-/* Answer one question from what is known of all keys. */
+/* Answer one question from what is known of all keys; of one that does not equal itself nothing is. */
 static void
 answer(const CheckTaken *taken, const KeySet *set)
 {
@@ -114,8 +114,14 @@ answer(const CheckTaken *taken, const KeySet *set)
 	Datum		key;
 	bool		isnull;
 
+	memset(answers, KEY_UNKNOWN, taken->question.n_keys);
 	for (int i = 0; i < taken->question.n_keys && array_iterate(keys, &key, &isnull); i++)
-		answers[i] = key_set_state(set, key_set_find(set, key));
+	{
+		int			index = key_set_find(set, key);
+
+		if (index >= 0)
+			answers[i] = key_set_state(set, index);
+	}
 	array_free_iterator(keys);
 	check_request_answer(taken, answers);
 	pfree(answers);

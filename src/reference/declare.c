@@ -380,12 +380,22 @@ lacks_triggers(const char *name)
 				   sql_name(name)) > 0;
 }
 
-/* Does nobody know which rows came while a reference was like this, or for whom they were journalled? */
+/* Is a reference's validator another one, by which nobody has looked at its rows? */
+static bool
+changes_validator(const ReferenceRow *before, const ReferenceRow *after)
+{
+	if (!before->validator || !after->validator)
+		return before->validator != after->validator;
+	return strcmp(before->validator, after->validator) != 0;
+}
+
+/* Does nobody know which rows came while a reference was like this, for whom they were journalled, or whether they are valid? */
 static bool
 loses_track(const ReferenceRow *before, const ReferenceRow *after)
 {
 	return (before->mode == REFERENCE_OFF && after->mode != REFERENCE_OFF) ||
-		strcmp(before->name, after->name) != 0 || lacks_triggers(before->name);
+		strcmp(before->name, after->name) != 0 || changes_validator(before, after) ||
+		lacks_triggers(before->name);
 }
 
 /* Write what changed, and let the triggers say it.  Inside a scope of the extension's owner. */
