@@ -3,7 +3,7 @@
 # at once and some never end; the launcher's memory does not grow; and where the
 # server has no process to give, work waits and says so.
 #
-#   SVC_DATABASES      how many there are, three of them busy all the time (8; make soak: 100)
+#   SVC_DATABASES      how many there are, three of them busy all the time (6; make soak: 100)
 #   SVC_IDLE_SECONDS   for how long the cost of idle ones is measured (3; make soak: 60)
 
 use strict;
@@ -19,7 +19,7 @@ use SvcTest qw(:DEFAULT becomes worker_in new_database expiring);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $databases = $ENV{SVC_DATABASES} // 8;
+my $databases = $ENV{SVC_DATABASES} // 6;
 my $idle = $ENV{SVC_IDLE_SECONDS} // 3;
 my $node = new_server('main', conf => <<'CONF');
 fsync = off
@@ -130,7 +130,7 @@ is(launcher(), $launcher, 'and is the same');
 $node->safe_psql("many_$_", 'DROP TABLE sessions; ' . expiring(100_000, 1)) foreach 1 .. 3;
 becomes($node, 'postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'svc_ownership worker'", '2', 'busy databases take turns');
 my @took;
-foreach my $i (map { 4 + int(rand($databases - 3)) } 1 .. ($databases > 50 ? 100 : 10))
+foreach my $i (map { 4 + int(rand($databases - 3)) } 1 .. ($databases > 50 ? 100 : 4))
 {
 	my $since = time;
 
