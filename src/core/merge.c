@@ -7,8 +7,8 @@
  * would be seen by nobody.  We fire ours for the events that the server leaves
  * out, and nobody else's: what others expect of MERGE stays as it is.
  *
- * And until it was mended there (15.20, 17.12), the server put the row that a
- * MERGE inserted last in the place of one that it updated afterwards.  What it
+ * And some releases of the server put the row that a MERGE inserted last in the
+ * place of one that it updated afterwards (seen in 18.6, not in 15.20).  What it
  * remembers of the insert is taken from it before each row.
  *
  * Both are done for statements that have a MERGE, into partitioned tables with
