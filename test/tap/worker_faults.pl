@@ -207,11 +207,17 @@ CREATE INDEX ON "$table" (until);
 CREATE TABLE posts (author int CONSTRAINT "$constraint" REFERENCES "$table");
 INSERT INTO "$table" VALUES (1, '2001-01-01');
 INSERT INTO posts VALUES (1);
-SELECT svc.keep_rows('"$table"', 'until', '0');
 SQL
-	becomes($node, 'postgres', "SELECT count(*) FROM svc.worker_states() WHERE last_error IS NOT NULL AND database = (SELECT oid FROM pg_database WHERE datname = '$dbname')",
-		'1', "something fails in a database in $encoding");
-	return one($node, 'postgres', "SELECT last_error FROM svc.worker_states() WHERE database = (SELECT oid FROM pg_database WHERE datname = '$dbname')");
+	# a round that has nothing to do forgets the error of the one before: then it is tried once more
+	my $shown = '';
+	for (my $tries = 0; $shown eq '' && $tries < 1200; $tries++)
+	{
+		$node->safe_psql($dbname, qq(SET client_encoding = 'UTF8'; SELECT svc.keep_rows('"$table"', 'until', '0'))) if $tries % 40 == 0;
+		sleep 0.02;
+		$shown = one($node, 'postgres', "SELECT last_error FROM svc.worker_states() WHERE database = (SELECT oid FROM pg_database WHERE datname = '$dbname')");
+	}
+	isnt($shown, '', "something fails in a database in $encoding");
+	return $shown;
 }
 $node->safe_psql('postgres', 'CREATE EXTENSION svc_ownership');
 like(failing('latin', 'LATIN1', "b\xc3\xbccher", 'c'), qr/^retention: expired rows of public."b\?cher" were not deleted/, 'another encoding is not shown as if it were ours');
