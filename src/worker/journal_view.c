@@ -8,6 +8,7 @@
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "core/args.h"
@@ -71,7 +72,10 @@ is_enough(Look *look)
 	return false;
 }
 
-/* Is an entry among those that are looked at? */
+/*
+ * Is an entry among those that are looked at?  The looking transaction's own are
+ * not: whether its snapshot counts it as ended depends on what others did since.
+ */
 static bool
 is_looked_at(const Look *look, HeapTuple entry, TupleDesc desc)
 {
@@ -79,6 +83,7 @@ is_looked_at(const Look *look, HeapTuple entry, TupleDesc desc)
 		DatumGetFullTransactionId(journal_column(entry, desc, JOURNAL_XID));
 
 	return strchr(look->kinds, journal_entry_kind(entry, desc)) &&
+		!FullTransactionIdEquals(xid, GetTopFullTransactionIdIfAny()) &&
 		!(look->cursor->reading && journal_snapshot_shows(look->cursor->reading, xid) &&
 		  journal_entry_number(entry, desc) <= look->cursor->reached);
 }
