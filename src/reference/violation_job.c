@@ -136,7 +136,10 @@ run(void)
 	ListCell   *cell;
 
 	if (now < next_look)
-		return (next_look - now) / 1000 + 1;
+	{
+		worker_error_stands(JOB);
+		return TimestampDifferenceMilliseconds(now, next_look);
+	}
 	next_look = TimestampTzPlusMilliseconds(now, worker_next_look());
 	error = worker_transaction(XACT_READ_COMMITTED, find_violated, &look);
 	if (error)

@@ -141,7 +141,10 @@ run(void)
 	ErrorData  *error;
 
 	if (now < next_look)
+	{
+		worker_error_stands(JOB);
 		return TimestampDifferenceMilliseconds(now, next_look);
+	}
 	next_look = TimestampTzPlusMilliseconds(now, worker_next_look());
 	error = worker_transaction(XACT_READ_COMMITTED, list_tables, &plan);
 	if (error)

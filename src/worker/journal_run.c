@@ -162,7 +162,10 @@ take_turn(Reader *reader)
 	bool		more;
 
 	if (reader->rests_until > now)
+	{
+		worker_error_stands(JOURNAL_JOB);
 		return TimestampDifferenceMilliseconds(now, reader->rests_until) + 1;
+	}
 	cxt = AllocSetContextCreate(old, "svc_ownership journal turn", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(cxt);
 	step.batch = journal_batch_make(reader->consumer);

@@ -60,6 +60,7 @@ typedef struct JobState
 	int			failures;		/* in a row */
 	bool		complained;		/* something went wrong the last time, */
 	bool		failed;			/* and the job is to rest */
+	bool		complained_before;	/* or the time before that */
 	uint32		logged[MAX_LOGGED];
 	int			n_logged;
 } JobState;
@@ -407,6 +408,15 @@ worker_failed(const char *job, const ErrorData *error)
 		state_of(job)->failed = true;
 }
 
+/* A job did not try what it failed to do the last time. */
+void
+worker_error_stands(const char *job)
+{
+	JobState   *state = state_of(job);
+
+	state->complained |= state->complained_before;
+}
+
 /* A moment some milliseconds from now. */
 static TimestampTz
 in(long milliseconds)
@@ -433,6 +443,7 @@ call(JobState *state)
 
 	slot_show_job(state->job->name);
 	pgstat_report_activity(STATE_RUNNING, psprintf(SVC_EXTENSION ": %s", state->job->name));
+	state->complained_before = state->complained;
 	state->failed = state->complained = false;
 	wants = state->job->run();
 	state->due = wants == WORKER_IDLE ? DT_NOEND : in(wants);

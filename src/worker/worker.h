@@ -96,4 +96,10 @@ extern int	worker_patience;
 extern void worker_failed(const char *job, const ErrorData *error);
 extern void worker_complain(const char *job, const ErrorData *error);
 
+/*
+ * For jobs: they were called though their time had not come, or part of them
+ * rests, so what went wrong the last time stands.
+ */
+extern void worker_error_stands(const char *job);
+
 #endif							/* SVC_WORKER_H */
