@@ -19,8 +19,7 @@ use IPC::Open2;
 use Time::HiRes qw(sleep time);
 
 my $limit = $ENV{SVC_INTERLEAVINGS} // 40;
-my $server = new_server('interleavings', conf =>
-	"svc_ownership.max_workers = 0\nmax_prepared_transactions = 10\nfsync = off\nautovacuum = off\n");
+my $server = new_server('interleavings', workers => 0, conf => "max_prepared_transactions = 10\nfsync = off\n");
 $server->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION svc_ownership;
 SELECT svc.create_service('product', schema => 'product'), svc.create_service('cart', schema => 'cart');
