@@ -12,6 +12,24 @@ CREATE TABLE regress_j.u (id int PRIMARY KEY);
 CREATE VIEW regress_j.unread AS
 SELECT kind, relation, subject, bytes, cardinality(keys) AS n, keys FROM svc.journal_entries(5) ORDER BY number;
 
+-- the oldest come first, wherever they are, and what was read of a batch does not count
+CALL svc.run_pending();
+UPDATE svc.journal_state SET generation = 2;
+\c -
+SELECT svc.journal_append('i', 'regress_j.t', 'first', ARRAY[1]);
+UPDATE svc.journal_state SET generation = 0;
+\c -
+SELECT svc.journal_append('i', 'regress_j.t', 'second', ARRAY[2]);
+SELECT subject FROM svc.journal_backlog(1) WHERE subject IS NOT NULL;
+INSERT INTO svc.journal_cursor (consumer, move, read, reading, reached, moved_at)
+SELECT 'deletes', coalesce(max(c.move), 0) + 1, coalesce((array_agg(c.read ORDER BY c.move DESC))[1], '3:3:'), pg_current_snapshot(),
+       (SELECT min(number) FROM svc.journal_entries()), now()
+  FROM svc.journal_cursor c WHERE c.consumer = 'deletes';
+SELECT subject FROM svc.journal_backlog(1) WHERE subject IS NOT NULL;
+SELECT lag > '0' AS lag FROM svc.workers WHERE database = current_database() AND lag IS NOT NULL;
+CALL svc.run_pending();
+SELECT count(*) FROM svc.journal_entries();
+
 -- keys of any type, as they are
 SELECT svc.journal_append('i', 'regress_j.t', 'id', ARRAY[1, 2, 3]);
 SELECT svc.journal_append('i', 'regress_j.t', 'id', ARRAY['a0000000-0000-4000-8000-000000000001']::uuid[]);

@@ -101,7 +101,7 @@ CREATE FUNCTION svc.journal_backlog(max_entries int = NULL, OUT kind "char", OUT
     RETURNS SETOF record
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'svc_journal_backlog';
 COMMENT ON FUNCTION svc.journal_backlog(int) IS
-'How much the journal holds that was not consumed yet, of relations whose owner the caller is a member of; members of pg_monitor see all. Read svc.journal_pending. max_entries: look at so many entries at most, of all kinds and relations, the oldest first; for each kind of which there may be more there is a row that has nothing else. NULL (default): at all.
+'How much the journal holds that was not consumed yet, of relations whose owner the caller is a member of; members of pg_monitor see all. Read svc.journal_pending. max_entries: look at so many entries at most, of all kinds and relations, those of the transactions that began to write first; for each kind of which there may be more there is a row that has nothing else. NULL (default): at all.
 Errors: 22023 max_entries is not positive.';
 
 CREATE VIEW svc.journal_pending AS

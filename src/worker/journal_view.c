@@ -7,7 +7,9 @@
 #include "core/svc.h"
 
 #include "access/detoast.h"
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
@@ -20,6 +22,7 @@
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 #include "utils/xid8.h"
@@ -72,9 +75,21 @@ is_enough(Look *look)
 	return false;
 }
 
+/* Has the consumer read an entry already, in the batch in which it is? */
+static bool
+is_consumed(const Look *look, HeapTuple entry, TupleDesc desc)
+{
+	const JournalCursor *cursor = look->cursor;
+
+	return cursor->reading && journal_entry_number(entry, desc) <= cursor->reached &&
+		journal_snapshot_shows(cursor->reading,
+							   DatumGetFullTransactionId(journal_column(entry, desc, JOURNAL_XID)));
+}
+
 /*
- * Is an entry among those that are looked at?  The looking transaction's own are
- * not: whether its snapshot counts it as ended depends on what others did since.
+ * Is an unread entry among those that are looked at?  The looking transaction's
+ * own are not: whether its snapshot counts it as ended depends on what others did
+ * since.
  */
 static bool
 is_looked_at(const Look *look, HeapTuple entry, TupleDesc desc)
@@ -83,9 +98,7 @@ is_looked_at(const Look *look, HeapTuple entry, TupleDesc desc)
 		DatumGetFullTransactionId(journal_column(entry, desc, JOURNAL_XID));
 
 	return strchr(look->kinds, journal_entry_kind(entry, desc)) &&
-		!FullTransactionIdEquals(xid, GetTopFullTransactionIdIfAny()) &&
-		!(look->cursor->reading && journal_snapshot_shows(look->cursor->reading, xid) &&
-		  journal_entry_number(entry, desc) <= look->cursor->reached);
+		!FullTransactionIdEquals(xid, GetTopFullTransactionIdIfAny());
 }
 
 /* The size of an entry's keys, 0 if it has none. */
@@ -114,13 +127,52 @@ report_rest(const Look *look)
 	}
 }
 
+/* The number of the first entry that a generation holds. */
+static int64
+first_number(int generation)
+{
+	Relation	rel = table_open(journal_tables()->generation[generation], AccessShareLock);
+	SysScanDesc rows = systable_beginscan(rel, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
+	HeapTuple	entry = systable_getnext(rows);
+	int64		number = HeapTupleIsValid(entry) ? journal_entry_number(entry, RelationGetDescr(rel))
+		: PG_INT64_MAX;
+
+	systable_endscan(rows);
+	table_close(rel, AccessShareLock);
+	return number;
+}
+
+/* Visit the entries that were not read, the oldest generation first: any of them may be. */
+static void
+visit_unread(Look *look, JournalVisit visit)
+{
+	JournalSnapshot *now = journal_snapshot_now();
+	int64		first[JOURNAL_GENERATIONS];
+	bool		more = true;
+
+	for (int i = 0; i < JOURNAL_GENERATIONS; i++)
+		first[i] = first_number(i);
+	for (int n = 0; more && n < JOURNAL_GENERATIONS; n++)
+	{
+		int			oldest = 0;
+
+		for (int i = 1; i < JOURNAL_GENERATIONS; i++)
+			if (first[i] < first[oldest])
+				oldest = i;
+		if (first[oldest] == PG_INT64_MAX)
+			break;
+		first[oldest] = PG_INT64_MAX;
+		more = journal_scan(oldest, look->cursor->read, now, visit, look);
+	}
+}
+
 /* Look at what the cursor of some kinds has not read. */
 static void
 look_at(Look *look, JournalVisit visit)
 {
 	look->left = look->max_entries;
 	if (look->kinds[0] != '\0')
-		journal_scan_all(look->cursor->read, journal_snapshot_now(), visit, look);
+		visit_unread(look, visit);
 	if (look->max_entries > 0 && look->left == 0)
 		report_rest(look);
 }
@@ -166,6 +218,8 @@ count_entry(int generation, HeapTuple entry, TupleDesc desc, void *argument)
 		DatumGetTimestampTz(journal_column(entry, desc, JOURNAL_ADDED_AT));
 	bool		found;
 
+	if (is_consumed(look, entry, desc))
+		return true;
 	if (is_enough(look))
 		return false;
 	if (!is_looked_at(look, entry, desc))
@@ -283,7 +337,7 @@ report_entry(int generation, HeapTuple entry, TupleDesc desc, void *argument)
 	bool		nulls[ENTRY_COLUMNS] = {false};
 	Datum		keys = heap_getattr(entry, JOURNAL_KEYS, desc, &nulls[6]);
 
-	if (!is_looked_at(look, entry, desc))
+	if (is_consumed(look, entry, desc) || !is_looked_at(look, entry, desc))
 		return true;
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "svc_ownership journal entry",
 								ALLOCSET_DEFAULT_SIZES);
