@@ -46,12 +46,12 @@ COMMENT ON VIEW svc.reference_fault IS
 -- The journal may be long: what is not among its oldest entries is not counted
 CREATE VIEW svc.reference_status WITH (security_barrier) AS
 WITH backlog AS (SELECT b.kind, b.relation, b.subject, b.entries, b.bytes, b.oldest FROM svc.journal_backlog(20000) b)
-SELECT r.reference, g.state AS trigger, w.state AS watch,
+SELECT r.reference, g.state AS trigger,
        CASE WHEN j.entries IS NOT NULL OR NOT m.more THEN coalesce(j.entries, 0) + coalesce(k.entries, 0) END AS pending,
        least(j.oldest, k.oldest) AS oldest_pending,
        CASE WHEN j.entries IS NOT NULL OR NOT m.more THEN coalesce(j.bytes, 0) END AS journal_bytes,
        n.needs_sweep, coalesce(d.keys, 0) AS tombstones, x.last_error,
-       x.last_error_at, x.swept_at, x.validated_at
+       x.last_error_at, x.swept_at, x.validated_at, w.state AS watch
   FROM svc.reference r
   JOIN pg_catalog.pg_class t ON t.oid = r.relation
   JOIN svc.reference_debt n ON n.reference = r.reference
