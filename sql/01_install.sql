@@ -82,6 +82,22 @@ SELECT p.oid::regprocedure FROM pg_proc p
    AND EXISTS (SELECT 1 FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0)
  ORDER BY p.oid::regprocedure::text COLLATE "C";
 
+-- what people's views begin with, in this order; more may follow behind
+SELECT v.name, v.columns AS begins_with
+  FROM (VALUES ('services', 'service form database schema owner writer reader team description'),
+               ('tables', 'service relation how'),
+               ('entities', 'service entity relation key columns filter place'),
+               ('consumers', 'service entity consumer database granted_at'),
+               ('stores', 'service store engine uri description'),
+               ('migration_progress', 'pid service version script statement statements started elapsed blocked_by'),
+               ('references_declared', 'reference relation column_name service entity mode on_missing on_unavailable on_delete'),
+               ('reference_status', 'reference trigger pending oldest_pending journal_bytes needs_sweep tombstones last_error'),
+               ('reference_violations', 'reference key rows state first_seen last_seen note'),
+               ('reference_validation_log', 'at reference key state source detail'),
+               ('workers', 'pid kind database state job started last_error lag blocked_by')) v (name, columns)
+ WHERE (SELECT string_agg(a.attname, ' ' ORDER BY a.attnum)
+          FROM pg_attribute a WHERE a.attrelid = to_regclass('svc.' || v.name) AND a.attnum > 0) || ' ' LIKE v.columns || ' %' IS NOT TRUE;
+
 -- the prefix of settings is ours
 SET svc_ownership.no_such_setting = 1;
 SHOW svc_ownership.provision_extensions;
