@@ -188,6 +188,14 @@ INSERT INTO basket.orders VALUES (61, 61);
 DELETE FROM goods.products WHERE id = 61;
 INSERT INTO basket.orders VALUES (62, 61);
 ROLLBACK;
+-- also if a row asks before its statement's keys are collected, as an immediate constraint does
+BEGIN;
+INSERT INTO goods.products VALUES (61, 'mine');
+INSERT INTO basket.orders VALUES (61, 61);
+SET CONSTRAINTS ALL IMMEDIATE;
+DELETE FROM goods.products WHERE id = 61;
+INSERT INTO basket.orders VALUES (62, 61);
+ROLLBACK;
 BEGIN;
 INSERT INTO basket.orders VALUES (62, 61), (63, 1);
 SAVEPOINT s;
