@@ -17,7 +17,7 @@ use SvcTest qw(:DEFAULT kill_process wait_for_server);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $seed = $ENV{SVC_SEED} // int(rand(1_000_000));
+my $seed = $ENV{SVC_SEED} || int(rand(1_000_000));
 note("SVC_SEED=$seed");
 srand($seed);
 
