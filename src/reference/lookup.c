@@ -278,20 +278,24 @@ collation_name(Oid collation)
 	return name;
 }
 
-/*
- * An expression of the type of the reference's column, as it has to be compared:
- * as the contract compares keys.  Where both tell values apart by their bytes
- * nothing is said, since an index of the column would not do for another
- * collation.
- */
-char *
-lookup_collated(const Reference *reference, const char *expression)
+/* A type as a cast names it that cuts nothing off: "character" alone would be one character. */
+static char *
+type_name(Oid type)
+{
+	return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+/* What the reference's column holds as it has to be compared: with a type and a collation. */
+static char *
+as_compared(const Reference *reference, const char *expression, Oid declared, Oid wanted)
 {
 	Oid			type;
 	int32		typmod;
 	Oid			collation;
 
 	get_atttypetypmodcoll(reference->part, reference->column, &type, &typmod, &collation);
+	if (declared != wanted)
+		expression = psprintf("%s::%s", expression, type_name(wanted));
 	if (!OidIsValid(collation) || !OidIsValid(reference->collation) ||
 		collation == reference->collation ||
 		(get_collation_isdeterministic(collation) &&
@@ -300,11 +304,49 @@ lookup_collated(const Reference *reference, const char *expression)
 	return psprintf("%s COLLATE %s", expression, collation_name(reference->collation));
 }
 
+/*
+ * An expression of the type of the reference's column, or of its elements, as it
+ * has to be compared: as the contract compares keys.  Left to itself the parser
+ * would compare a text with a character(n) as texts, and finds no equality for a
+ * domain over an enum.  Where both collations tell values apart by their bytes
+ * nothing is said of them, since an index of the column would not do for another
+ * one.
+ */
+char *
+lookup_as_key(const Reference *reference, const char *expression)
+{
+	Oid			declared = reference->is_array ? get_base_element_type(reference->column_type)
+		: reference->column_type;
+
+	return as_compared(reference, expression, declared, reference->key_type);
+}
+
+/* An array column as it has to be compared with an array of keys. */
+char *
+lookup_as_keys(const Reference *reference, const char *expression)
+{
+	return as_compared(reference, expression, reference->column_type,
+					   get_array_type(reference->key_type));
+}
+
+/* The key's column, without the domain that it may be of: that of an enum has no equality of its own. */
+static char *
+key_of_contract(const Reference *reference)
+{
+	char	   *key = psprintf("c.%s", quote_identifier(NameStr(reference->key)));
+	Oid			type = get_atttype(reference->contract,
+								   get_attnum(reference->contract, NameStr(reference->key)));
+
+	if (!OidIsValid(type) || getBaseType(type) == type)
+		return key;
+	return psprintf("%s::%s", key, type_name(getBaseType(type)));
+}
+
 /* The query that asks a contract for one key, or for an array of keys. */
 static char *
 contract_query(const Reference *reference, LookupShape shape)
 {
-	const char *key = psprintf("c.%s", quote_identifier(NameStr(reference->key)));
+	const char *key = key_of_contract(reference);
 	const char *equals = lookup_operator(reference->equality);
 	char	   *typed;
 
@@ -312,7 +354,7 @@ contract_query(const Reference *reference, LookupShape shape)
 		return psprintf("SELECT 1 FROM %s AS c WHERE %s %s $1", reference->contract_name, key,
 						equals);
 	/* answers are compared with what was asked for, so they have its type */
-	typed = psprintf("%s::%s", key, format_type_be_qualified(reference->key_type));
+	typed = psprintf("%s::%s", key, type_name(reference->key_type));
 	if (shape == LOOKUP_TALLY)
 		typed = psprintf("pg_catalog.count(*), pg_catalog.bit_xor(pg_catalog.%s(%s, 0))",
 						 quote_identifier(get_func_name(key_set_far_hash(reference->key_type))),
