@@ -252,6 +252,9 @@ CREATE TABLE cart.users (user_id int);
 SELECT svc.create_reference('cart.users', 'user_id', 'auth', 'users');
 SQL
 mended('a right', 'REVOKE SELECT ON auth_api.users FROM cart_owner, cart_reader, cart_writer', q(SELECT svc.grant_contract('auth', 'cart')), 'users');
+# the same by hand, as a DBA would
+mended('a right on the view', 'REVOKE SELECT ON auth_api.users FROM cart_owner, cart_reader, cart_writer', 'GRANT SELECT ON auth_api.users TO cart_owner', 'users');
+mended('a right on the schema', 'REVOKE USAGE ON SCHEMA auth_api FROM cart_owner, cart_reader, cart_writer', 'GRANT USAGE ON SCHEMA auth_api TO cart_owner', 'users');
 mended('not published', q(SELECT svc.unpublish('auth', 'users', force => true)), q(SELECT svc.publish('auth', 'users', 'auth.users')), 'users');
 
 # The server answers again, which somebody else hears first
