@@ -412,7 +412,7 @@ sub becomes
 {
 	my ($server, $dbname, $query, $expected, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $until = Time::HiRes::time() + 60;
+	my $until = Time::HiRes::time() + $PostgreSQL::Test::Utils::timeout_default;
 	my $got = '';
 
 	while (Time::HiRes::time() < $until)
