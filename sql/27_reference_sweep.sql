@@ -222,32 +222,38 @@ RESET search_path;
 SELECT DISTINCT who FROM regress_product.seen;
 
 -- stopped, it goes on where it stopped; what came meanwhile is seen, also if rows moved back
-SET ROLE regress_cart_owner;
-SET svc_ownership.sweep_delay = '1min';
-SET statement_timeout = '3s';
-CALL svc.validate_reference('items_ref');
-RESET statement_timeout;
+-- by another session, which is cancelled when that is seen
+RESET ROLE;
+CREATE EXTENSION dblink;
+CREATE PROCEDURE pg_temp.stop_after_a_part(sweep text, name name) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM dblink_connect('sweeper', 'dbname=' || current_database());
+    PERFORM dblink_exec('sweeper', 'SET ROLE regress_cart_owner; SET svc_ownership.sweep_delay = ''1min''');
+    PERFORM dblink_send_query('sweeper', format('CALL svc.%I(%L)', sweep, name));
+    FOR i IN 1 .. 5000 LOOP
+        EXIT WHEN EXISTS (SELECT FROM svc.reference_sweeps w WHERE w.reference = name AND w.state = 'unfinished' AND w.rows > 0);
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+    PERFORM dblink_cancel_query('sweeper');
+    PERFORM FROM dblink_get_result('sweeper', false) AS r (nothing text);
+    PERFORM dblink_disconnect('sweeper');
+END $$;
+CALL pg_temp.stop_after_a_part('validate_reference', 'items_ref');
 SELECT state, relation, block, rows FROM svc.reference_sweeps WHERE reference = 'items_ref';
 SELECT started AS begun FROM svc.reference_sweeps WHERE reference = 'items_ref' \gset
-RESET ROLE;
 SET session_replication_role = replica;
 INSERT INTO regress_cart.items_1 VALUES (10, 777);
 UPDATE regress_cart.items SET product_id = 778 WHERE cart = 11;
 RESET session_replication_role;
 SET ROLE regress_cart_owner;
-RESET svc_ownership.sweep_delay;
 CALL svc.validate_reference('items_ref');
 SELECT started = :'begun' AS same, state, relation, rows FROM svc.reference_sweeps WHERE reference = 'items_ref';
 SELECT key, rows, state FROM svc.reference_violations WHERE reference = 'items_ref' AND state = 'open' ORDER BY 1;
 DELETE FROM regress_cart.items WHERE product_id >= 777;
 CALL svc.validate_reference('items_ref');
 -- unless that was long ago, or something came that needs a sweep
-SET svc_ownership.sweep_delay = '1min';
-SET statement_timeout = '3s';
-CALL svc.validate_reference('items_ref');
-RESET statement_timeout;
-RESET svc_ownership.sweep_delay;
 RESET ROLE;
+CALL pg_temp.stop_after_a_part('validate_reference', 'items_ref');
 UPDATE svc.reference_sweep SET seen = seen - interval '2 days' WHERE reference = 'items_ref';
 SELECT started AS begun FROM svc.reference_sweeps WHERE reference = 'items_ref' \gset
 CALL svc.validate_reference('items_ref');
@@ -268,11 +274,10 @@ INSERT INTO regress_cart.wide VALUES (-2501, 998), (-2502, 998);
 SET client_min_messages = warning;
 SELECT svc.create_reference('regress_cart.wide', 'product_id', 'regress_product', 'products', name => 'wide_ref');
 RESET client_min_messages;
-SET svc_ownership.sweep_delay = '1min';
-SET statement_timeout = '3s';
-CALL svc.check_references('wide_ref');
-RESET statement_timeout;
-RESET svc_ownership.sweep_delay;
+RESET ROLE;
+CALL pg_temp.stop_after_a_part('check_references', 'wide_ref');
+DROP EXTENSION dblink;
+SET ROLE regress_cart_owner;
 SELECT relation, block, started AS begun FROM svc.reference_sweeps WHERE reference = 'wide_ref' \gset
 SELECT :'relation' AS relation, :block AS block;
 CLUSTER regress_cart.wide USING wide_pkey;

@@ -35,7 +35,7 @@ COMMENT ON FUNCTION svc.service_cascade() IS
 CREATE FUNCTION svc.on_ddl() RETURNS event_trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'svc_on_ddl';
 COMMENT ON FUNCTION svc.on_ddl() IS
-'Event trigger on ddl_command_end: follows renames, moves and partitions, grants rights on new objects, protects contracts. Errors: 55000 a published view was altered.';
+'Event trigger on ddl_command_end: follows renames, moves, partitions and grants, grants rights on new objects, protects contracts. Errors: 55000 a published view was altered.';
 
 CREATE FUNCTION svc.on_drop() RETURNS event_trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'svc_on_drop';

@@ -10,7 +10,9 @@ CREATE EVENT TRIGGER svc_ownership_ddl ON ddl_command_end
                  'ALTER TYPE', 'ALTER DOMAIN', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER OPERATOR',
                  'ALTER COLLATION', 'ALTER EXTENSION',
                  -- by which references are known
-                 'ALTER TRIGGER')
+                 'ALTER TRIGGER',
+                 -- by which keys can be asked for that could not be
+                 'GRANT')
     EXECUTE FUNCTION svc.on_ddl();
 
 CREATE EVENT TRIGGER svc_ownership_drop ON sql_drop

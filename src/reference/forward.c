@@ -4,8 +4,8 @@
  * Such keys wait, longer each time.  Somebody who mends a connection does not
  * want to wait, too; so what was asked before a moment is asked again at once: the moment at
  * which a server, a foreign table or a user mapping was changed, a contract was
- * granted, a server answered for the first time since its breaker had opened, or
- * svc.run_pending() was called.
+ * granted, by us or by hand, a server answered for the first time since its breaker
+ * had opened, or svc.run_pending() was called.
  *
  * Moments lie in shared memory, by the hash of a database: two that share one ask
  * once more than they would have to.
@@ -14,6 +14,9 @@
 
 #include "access/xact.h"
 #include "common/hashfn.h"
+#include "core/ddl.h"
+#include "core/extension.h"
+#include "core/sql.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "reference/breaker.h"
@@ -35,6 +38,9 @@ static shmem_startup_hook_type previous_startup_hook = NULL;
 
 /* Has this transaction changed what decides whether keys can be asked? */
 static bool changed = false;
+
+/* Or has it granted something, while there were keys that could not be? */
+static bool granted = false;
 
 /* Ask for shared memory. */
 static void
@@ -103,17 +109,39 @@ contract_granted(void)
 	changed = true;
 }
 
-/* The end of a transaction: what it changed can be seen, and a server that was down may be another one. */
+/*
+ * Note a GRANT of somebody's, of whatever: rights on a schema, a function or a
+ * type may be what was missing, too.  Only if it may help: a worker is not to be
+ * called for each of a migration's.
+ */
+static void
+follow_grant(Node *command, List *objects)
+{
+	SqlScope	scope;
+
+	if (granted || !command || !IsA(command, GrantStmt) || !((GrantStmt *) command)->is_grant)
+		return;
+	svc_sql_begin(&scope, svc_extension_owner());
+	granted = svc_sql_run("SELECT 1 FROM svc.reference_parked p WHERE p.attempts > 0 LIMIT 1",
+						  NULL, 0) > 0;
+	svc_sql_end(&scope);
+}
+
+static const DdlHandler forward_ddl = {.follow_altered = follow_grant};
+
+/*
+ * The end of a transaction: what it changed can be seen, and a server that was
+ * down may be another one.  A right does not tell of a server.
+ */
 static void
 at_end(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT && changed)
-	{
 		breaker_forget();
+	if (event == XACT_EVENT_COMMIT && (changed || granted))
 		forward_now();
-	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		changed = false;
+		changed = granted = false;
 }
 
 /* Listen to what changes, and ask for shared memory where that can still be had. */
@@ -124,6 +152,7 @@ ForwardInit(void)
 	CacheRegisterSyscacheCallback(FOREIGNTABLEREL, object_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, object_changed, (Datum) 0);
 	contract_register_granted(contract_granted);
+	svc_register_ddl_handler(&forward_ddl);
 	RegisterXactCallback(at_end, NULL);
 	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
 		return;

@@ -238,10 +238,10 @@ sub unavailable
 	my ($state, $seconds) = tries('INSERT INTO strict VALUES (3)');
 
 	is($state, 'SV001', "$name: refused where it must answer");
-	cmp_ok($seconds, '<', 3, "$name: within the budget");
+	cmp_ok($seconds, '<', 8, "$name: within the budget");
 	($state, $seconds) = tries('INSERT INTO items VALUES (7), (-7)');
 	is($state, '', "$name: accepted where it need not");
-	cmp_ok($seconds, '<', 3, "$name: within the budget, too");
+	cmp_ok($seconds, '<', 8, "$name: within the budget, too");
 	is((tries('INSERT INTO late VALUES (8000)'))[0], '', "$name: accepted at commit");
 	is(states(1), 'unknown', "$name: unknown");
 	for (1 .. 4)
@@ -396,17 +396,19 @@ $near->safe_psql('cart_db', 'DROP TABLE cart.tagged');
 # ---- who asks ----
 
 # Its checker is killed, or told to end, while a statement waits for it
-$near->safe_psql('cart_db', q(ALTER DATABASE cart_db SET svc_ownership.reference_budget = '5s'));
+$near->safe_psql('cart_db', q(ALTER DATABASE cart_db SET svc_ownership.reference_budget = '60s'));
 proxy_mode('stall');
 my $waiting = $near->background_psql('cart_db', on_error_stop => 0);
 $waiting->query_until(qr/waits/, "SET ROLE cart_owner;\n\\echo waits\nINSERT INTO cart.items VALUES (31);\n\\echo done\n");
-$near->poll_query_until('cart_db', q(SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'INSERT INTO cart.items%' AND wait_event_type = 'Extension')) or die;
+$near->poll_query_until('cart_db', q(SELECT count(*) = 1 AND EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'svc_ownership checker' AND xact_start IS NOT NULL)
+  FROM pg_stat_activity WHERE query LIKE 'INSERT INTO cart.items%' AND wait_event_type = 'Extension')) or die 'nobody asks';
 my $since = time;
 $near->safe_psql('cart_db', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'svc_ownership checker'));
 $waiting->query_until(qr/done/, '');
-cmp_ok(time - $since, '<', 3, 'a checker that ends lets go who waits for it');
+cmp_ok(time - $since, '<', 20, 'a checker that ends lets go who waits for it');
 proxy_mode('pass');
 $waiting->quit;
+$near->safe_psql('cart_db', q(ALTER DATABASE cart_db SET svc_ownership.reference_budget = '5s'));
 wait_until_answered();
 
 # A statement that is cancelled leaves nothing behind
@@ -421,7 +423,7 @@ proxy_mode('stall');
 tries(q(SET svc_ownership.reference_budget = '100ms'; INSERT INTO items VALUES (33)));
 $near->safe_psql('postgres', 'ALTER DATABASE cart_db RENAME TO cart_db_2');
 $near->safe_psql('postgres', 'ALTER DATABASE cart_db_2 RENAME TO cart_db');
-cmp_ok(time - $since, '<', 6, 'a checker, and a worker, that wait for a server that hangs leave their database');
+cmp_ok(time - $since, '<', 20, 'a checker, and a worker, that wait for a server that hangs leave their database');
 proxy_mode('pass');
 wait_until_answered();
 

@@ -121,10 +121,9 @@ sub interrupted
 	my ($statement, $setting, $expected, $name) = @_;
 	my $since = time;
 
-	$session->query("SET $setting = '300ms'");
-	$session->query("\\set VERBOSITY sqlstate\n$statement");
+	# what else is done here has no such setting
+	$session->query("\\set VERBOSITY sqlstate\nBEGIN;\nSET LOCAL $setting = '300ms';\n$statement");
 	$session->query('ROLLBACK');
-	$session->query("RESET $setting");
 	like($session->{stderr}, qr/$expected/, $name);
 	$session->{stderr} = '';
 	cmp_ok(time - $since, '<', 20, "$name: at once");
@@ -140,7 +139,7 @@ sub cancelled
 
 	$session->query_until(qr/begins/, "\\echo begins\n$statements\n\\echo over\n");
 	wait_for_askers(1, $query);
-	$node->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '$query%' AND wait_event_type = 'Extension'");
+	$node->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '$query%' AND state = 'active'");
 	$session->query_until(qr/over/, '');
 	like($session->{stderr}, qr/57014/, "$name: cancelled");
 	$session->{stderr} = '';
@@ -172,7 +171,7 @@ is(tries('INSERT INTO later VALUES (1), (-1)'), '', 'written, to be checked late
 my $since = time;
 is(tries("RESET ROLE; SET statement_timeout = '1s'; CALL svc.run_pending()"), '57014', 'svc.run_pending() is cancelled while it asks');
 is(tries("RESET ROLE; SET statement_timeout = '1s'; CALL svc.check_references('later_product_id_ref')"), '57014', 'and a sweep');
-cmp_ok(time - $since, '<', 12, 'at once');
+cmp_ok(time - $since, '<', 18, 'at once');
 let_go();
 my $pending = q(SELECT pending > 0 FROM svc.reference_status WHERE reference = 'later_product_id_ref');
 rows($node, 'cart_db', $pending, 't', 'what was to be checked still is');
@@ -191,7 +190,11 @@ note($said);
 
 sub wait_for_ever
 {
-	$node->safe_psql('cart_db', q(UPDATE svc.reference_parked SET next_try = now() + interval '1 hour'));
+	# one that was just asked for comes anew
+	$node->poll_query_until('cart_db', <<'SQL') or die;
+WITH u AS (UPDATE svc.reference_parked SET next_try = now() + interval '1 hour' WHERE next_try < now() + interval '30 minutes' RETURNING 1)
+SELECT count(*) = 0 FROM u
+SQL
 	return;
 }
 
@@ -208,7 +211,8 @@ $node->safe_psql('cart_db', 'CALL svc.run_pending()');
 wait_for_ever();
 $node->safe_psql('cart_db', "ALTER SERVER product OPTIONS (SET port '$port')");
 $node->safe_psql('cart_db', 'CALL svc.run_pending()');
-rows($node, 'cart_db', q(SELECT max(attempts), bool_or('-2' = ANY (keys)) FROM svc.reference_parked), '0|t', 'svc.run_pending() asks for them, however long they would wait');
+# the second look a second later may be over by now
+rows($node, 'cart_db', q(SELECT coalesce(max(attempts), 0), coalesce(bool_or('-2' = ANY (keys)), EXISTS (SELECT FROM svc.reference_violations WHERE key = '-2')) FROM svc.reference_parked), '0|t', 'svc.run_pending() asks for them, however long they would wait');
 $node->append_conf('postgresql.conf', 'svc_ownership.max_workers = 4');
 $node->reload;
 nothing_waits('the second look comes, too');
@@ -248,6 +252,9 @@ CREATE TABLE cart.users (user_id int);
 SELECT svc.create_reference('cart.users', 'user_id', 'auth', 'users');
 SQL
 mended('a right', 'REVOKE SELECT ON auth_api.users FROM cart_owner, cart_reader, cart_writer', q(SELECT svc.grant_contract('auth', 'cart')), 'users');
+# the same by hand, as a DBA would
+mended('a right on the view', 'REVOKE SELECT ON auth_api.users FROM cart_owner, cart_reader, cart_writer', 'GRANT SELECT ON auth_api.users TO cart_owner', 'users');
+mended('a right on the schema', 'REVOKE USAGE ON SCHEMA auth_api FROM cart_owner, cart_reader, cart_writer', 'GRANT USAGE ON SCHEMA auth_api TO cart_owner', 'users');
 mended('not published', q(SELECT svc.unpublish('auth', 'users', force => true)), q(SELECT svc.publish('auth', 'users', 'auth.users')), 'users');
 
 # The server answers again, which somebody else hears first
@@ -312,6 +319,8 @@ sub instead
 {
 	my ($name, $query, $expected) = @_;
 
+	local $ENV{PGOPTIONS} = '-c svc_ownership.reference_budget=60s';
+
 	$node->safe_psql('product_db', "SET svc_ownership.restoring = on; ALTER VIEW product_api.products RENAME TO kept; CREATE VIEW product_api.products AS $query; GRANT SELECT ON product_api.products TO product_for_cart");
 	is(states(1, -1, 2), $expected, $name);
 	$node->safe_psql('product_db', 'SET svc_ownership.restoring = on; DROP VIEW product_api.products; ALTER VIEW product_api.kept RENAME TO products');
@@ -325,7 +334,7 @@ instead('uuid', 'SELECT md5(id::text)::uuid AS id, name FROM products', 'unknown
 instead('a contract that fails at a key', 'SELECT id / (id - 2) AS id, name FROM products', 'unknown unknown unknown');
 # Each key twice: what is counted there is more than what was asked for
 instead('a contract that has keys twice', 'SELECT id, name FROM products UNION ALL SELECT id, name FROM products', 'missing valid valid');
-is($node->safe_psql('cart_db', q(SELECT state, count(*) FROM svc.prevalidate('items_product_id_ref', (SELECT array_agg(i) FROM generate_series(9951, 10050) i)) GROUP BY 1 ORDER BY 1)), "missing|50\nvalid|50", 'many keys of which some are missing');
+is($node->safe_psql('cart_db', $budget . q(SELECT state, count(*) FROM svc.prevalidate('items_product_id_ref', (SELECT array_agg(i) FROM generate_series(9951, 10050) i)) GROUP BY 1 ORDER BY 1)), "missing|50\nvalid|50", 'many keys of which some are missing');
 $node->safe_psql('product_db', 'SET svc_ownership.restoring = on; ALTER SCHEMA product_api RENAME TO elsewhere');
 is(states(1, -1), 'unknown unknown', 'a contract whose schema has another name');
 $node->safe_psql('product_db', 'SET svc_ownership.restoring = on; ALTER SCHEMA elsewhere RENAME TO product_api');
@@ -415,7 +424,7 @@ $node->append_conf('postgresql.conf', 'svc_ownership.max_workers = 0');
 $node->reload;
 $node->poll_query_until('cart_db', q(SELECT current_setting('svc_ownership.max_workers') = '0')) or die;
 is(tries(q(CREATE TABLE more (product_id int); SELECT svc.create_reference('more', 'product_id', 'product', 'products', mode => 'statement'); INSERT INTO more VALUES (1))), '', 'mode statement without workers');
-is(tries('INSERT INTO more VALUES (-1)'), '23503', 'is checked');
+is(tries("$budget INSERT INTO more VALUES (-1)"), '23503', 'is checked');
 $node->append_conf('postgresql.conf', 'svc_ownership.max_checkers = 0');
 $node->reload;
 $node->poll_query_until('cart_db', q(SELECT current_setting('svc_ownership.max_checkers') = '0')) or die;

@@ -3,7 +3,8 @@
 # orders of their steps are listed, each is run, and what must be left is known
 # beforehand for each: a reference is refused if and only if its key was not
 # there, its row goes if and only if somebody looked while the key was not
-# there, and in the end no row refers to a deleted key.
+# there, and in the end no row refers to a deleted key.  No transaction of
+# anybody else's, as of an autovacuum, keeps a key from being settled at once.
 #
 #   SVC_INTERLEAVINGS  how many orders of each kind are run, spread evenly (0: all)
 use strict;
@@ -18,8 +19,7 @@ use IPC::Open2;
 use Time::HiRes qw(sleep time);
 
 my $limit = $ENV{SVC_INTERLEAVINGS} // 40;
-my $server = new_server('interleavings', conf =>
-	"svc_ownership.max_workers = 0\nmax_prepared_transactions = 10\nfsync = off\n");
+my $server = new_server('interleavings', workers => 0, conf => "max_prepared_transactions = 10\nfsync = off\n");
 $server->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION svc_ownership;
 SELECT svc.create_service('product', schema => 'product'), svc.create_service('cart', schema => 'cart');

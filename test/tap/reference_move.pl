@@ -144,6 +144,8 @@ $near->safe_psql('shop', q(SELECT svc.connect('product', database => 'product_db
 mode_is('async', 'from another database keys are checked later');
 my $connected = one($near, 'shop', 'SELECT now()');
 let_them_write(20);
+# what began before that has ended
+$near->poll_query_until('shop', "SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'cart_user' AND xact_start < '$connected'") or die;
 ok(all_checked(), 'also those that came in between');
 rows($near, 'shop', <<"SQL", '0|0', 'each key of that time that is not there is a violation');
 SELECT count(*) FILTER (WHERE v.key IS NULL), count(*) FILTER (WHERE v.key::int <= 1000)
@@ -157,10 +159,12 @@ cmp_ok(bad_accepted(), '>', $bad, 'bad keys are accepted');
 cmp_ok(one($near, 'shop', q(SELECT count(*) FROM cart.attempts WHERE outcome = 'refused')), '>', 0, 'which were refused before');
 
 # What its service deletes now is found by a sweep
+$near->safe_psql('shop', 'SELECT cart.try(id) FROM generate_series(11, 20) id');
 $near->safe_psql('product_db', 'DELETE FROM products WHERE id BETWEEN 11 AND 20');
 my $held = one($near, 'shop', 'SELECT array_agg(DISTINCT product_id) FROM cart.cart_items WHERE product_id BETWEEN 11 AND 20');
-like($held, qr/1/, "deleted ones are held: $held");
-$near->safe_psql('shop', 'CALL svc.check_references()');
+is($held, '{' . join(',', 11 .. 20) . '}', 'deleted ones are held');
+# The first call may go on with a sweep that was begun before
+$near->safe_psql('shop', 'CALL svc.check_references()') for 1 .. 2;
 rows($near, 'shop', "SELECT key FROM unnest('$held'::int[]) AS key EXCEPT SELECT key::int FROM svc.reference_violations WHERE state = 'open'", '', 'a sweep finds them');
 
 # ---- to another server ----
@@ -185,8 +189,9 @@ let_them_write(100);
 $writers->signal('INT');
 $writers->finish;
 unlike($said, qr/ERROR|abort/i, 'nobody who wrote met an error') or diag($said);
+$near->poll_query_until('shop', q(SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'cart_user')) or die 'writers do not end';
 ok(all_checked(), 'everything is checked');
-$near->safe_psql('shop', 'CALL svc.check_references()');
+$near->safe_psql('shop', 'CALL svc.check_references()') for 1 .. 2;
 my $products = $far->safe_psql('product_db', 'SELECT array_agg(id) FROM products');
 rows($near, 'shop', "SELECT count(*) FROM svc.reference_violations WHERE state = 'open' AND key::int = ANY ('$products')", '0', 'no key that is there is a violation');
 my $open = one($near, 'shop', "SELECT count(*) FROM svc.reference_violations WHERE state = 'open'");

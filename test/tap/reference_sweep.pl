@@ -14,9 +14,9 @@ use lib "$FindBin::RealBin/lib";
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use SvcTest;
+use SvcTest qw(:DEFAULT becomes);
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 my $rows = $ENV{SVC_SWEEP_ROWS} // 500000;
 my $node = new_server('main', tcp => 1, conf => <<'CONF');
@@ -32,24 +32,6 @@ CONF
 note("$rows rows");
 
 # ---- helpers ----
-
-# What a query prints in the end, or the last that it did
-sub becomes
-{
-	my ($dbname, $query, $expected, $name) = @_;
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $until = time + 30;
-	my $got = '';
-
-	while (time < $until)
-	{
-		$got = eval { one($node, $dbname, $query) } // $@;
-		last if $got eq $expected;
-		sleep 0.05;
-	}
-	is($got, $expected, $name);
-	return;
-}
 
 # A session that does something meanwhile; what it says is in the last two
 sub in_background
@@ -83,6 +65,15 @@ sub vacuumed
 		$node->psql($dbname, "VACUUM (VERBOSE) $table", stderr => \$err);
 	}
 	like($err, qr/\b0 are dead but not yet removable/, "$table has room");
+	return;
+}
+
+# The worker of a database that is there now ends: the next one has the settings of now
+sub end_worker
+{
+	my ($dbname) = @_;
+
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE backend_type = 'svc_ownership worker' AND datname = '$dbname'");
 	return;
 }
 
@@ -137,21 +128,21 @@ my $progress = 'SELECT state, block > 0, rows > 0 FROM svc.reference_sweeps';
 
 # six ranges
 new_shop('shop', 240000, ", pad text DEFAULT repeat('x', 380)");
-my @slow = ("SET svc_ownership.sweep_delay = '5s'", "CALL svc.check_references('items_ref')");
+my @slow = ("SET svc_ownership.sweep_delay = '1min'", "CALL svc.check_references('items_ref')");
 my $sweep = in_background('shop', @slow);
-becomes('shop', $progress, 'unfinished|t|t', 'how far a sweep got is seen from another session');
+becomes($node, 'shop', $progress, 'unfinished|t|t', 'how far a sweep got is seen from another session');
 my $started = one($node, 'shop', 'SELECT started FROM svc.reference_sweeps');
 my $begin = time;
 $node->safe_psql('shop', "SELECT pg_cancel_backend(pid) FROM (" . sweeper('shop') . ") s");
 like(ended($sweep), qr/canceling statement due to user request/, 'a sweep that rests can be cancelled');
-cmp_ok(time - $begin, '<', 2, 'at once');
+cmp_ok(time - $begin, '<', 20, 'at once');
 
 my $block = one($node, 'shop', 'SELECT block FROM svc.reference_sweeps');
 $sweep = in_background('shop', @slow);
-becomes('shop', "SELECT block > $block FROM svc.reference_sweeps", 't', 'the next call goes on there');
+becomes($node, 'shop', "SELECT block > $block FROM svc.reference_sweeps", 't', 'the next call goes on there');
 kill 'KILL', one($node, 'shop', sweeper('shop'));
 ended($sweep);
-becomes('shop', 'SELECT state FROM svc.reference_sweeps', 'unfinished', 'a server that crashed knows how far it was');
+becomes($node, 'shop', 'SELECT state FROM svc.reference_sweeps', 'unfinished', 'a server that crashed knows how far it was');
 $block = one($node, 'shop', 'SELECT block FROM svc.reference_sweeps');
 my ($out, $err);
 $node->psql('shop', "CALL svc.validate_reference('items_ref')", stderr => \$err);
@@ -165,7 +156,7 @@ rows($node, 'shop', $violations, '2000|1|open', 'it is one violation');
 $node->safe_psql('shop', 'DELETE FROM cart.items WHERE id BETWEEN 1 AND 2000');
 vacuumed('shop', 'cart.items');
 $sweep = in_background('shop', "SET svc_ownership.sweep_delay = '1s'", "CALL svc.check_references('items_ref')");
-becomes('shop', $progress, 'unfinished|t|t', 'a sweep is on its way');
+becomes($node, 'shop', $progress, 'unfinished|t|t', 'a sweep is on its way');
 my $moved = one($node, 'shop', "UPDATE cart.items SET id = -1 WHERE id = 0; SELECT ctid < '(2048,0)' FROM cart.items WHERE id = -1");
 is($moved, 't', 'a row moves into a range that was read');
 like(ended($sweep), qr/1 key in 1 row/, 'and is found');
@@ -198,7 +189,11 @@ SQL
 	$memory{$dbname} += own_memory($pid);
 	$session->quit;
 }
-cmp_ok($memory{large}, '<', 16384, "memory does not grow with the table, but to what may be used ($memory{small} kB, $memory{large} kB)");
+SKIP:
+{
+	skip('a sanitizer takes memory of its own', 1) if ($ENV{LD_PRELOAD} // '') =~ /asan/;
+	cmp_ok($memory{large}, '<', 16384, "memory does not grow with the table, but to what may be used ($memory{small} kB, $memory{large} kB)");
+}
 note(sprintf('%d rows a second, keys all over a million', $rows / $took{large}));
 
 # ---- workers ----
@@ -207,24 +202,23 @@ $node->safe_psql('shop', <<'SQL');
 INSERT INTO product.products VALUES (2000);
 UPDATE svc.reference_state SET needs_sweep = true;
 SQL
-becomes('shop', "SELECT needs_sweep FROM svc.reference_state", 'f', 'a worker sweeps what needs it');
-becomes('shop', 'SELECT key, state FROM svc.reference_violations', '2000|resolved', 'and what is valid now is resolved');
+becomes($node, 'shop', "SELECT needs_sweep FROM svc.reference_state", 'f', 'a worker sweeps what needs it');
+becomes($node, 'shop', 'SELECT key, state FROM svc.reference_violations', '2000|resolved', 'and what is valid now is resolved');
 $node->safe_psql('shop', <<'SQL');
 DELETE FROM product.products WHERE id = 7;
 ALTER DATABASE shop SET svc_ownership.sweep_delay = '60s';
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'svc_ownership worker' AND datname = 'shop';
-SELECT pg_sleep(0.2);
-UPDATE svc.reference_state SET needs_sweep = true;
 SQL
-becomes('shop', $progress, 'unfinished|t|t', 'a worker is in the middle of a sweep');
+end_worker('shop');
+$node->safe_psql('shop', 'UPDATE svc.reference_state SET needs_sweep = true');
+becomes($node, 'shop', $progress, 'unfinished|t|t', 'a worker is in the middle of a sweep');
 $node->safe_psql('shop', 'ALTER DATABASE shop RESET svc_ownership.sweep_delay');
-$node->safe_psql('shop', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'svc_ownership worker' AND datname = 'shop'));
-becomes('shop', 'SELECT state FROM svc.reference_sweeps', 'finished', 'the next one ends what it owes');
+end_worker('shop');
+becomes($node, 'shop', 'SELECT state FROM svc.reference_sweeps', 'finished', 'the next one ends what it owes');
 like(one($node, 'shop', "SELECT rows FROM svc.reference_violations WHERE key = '7' AND state = 'open'"), qr/^[1-9]/, 'and finds what there is');
 
 # a worker that rests is in nobody's way
 $node->safe_psql('postgres', 'ALTER DATABASE small SET svc_ownership.sweep_delay = 60000');
-$node->safe_psql('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'svc_ownership worker' AND datname = 'small'));
+end_worker('small');
 $node->safe_psql('small', <<'SQL');
 CREATE TABLE cart.more (LIKE cart.items);
 ALTER TABLE cart.more OWNER TO small_cart_owner;
@@ -232,10 +226,10 @@ ALTER TABLE cart.more INHERIT cart.items;
 INSERT INTO cart.more VALUES (0, 1);
 UPDATE svc.reference_state SET needs_sweep = true;
 SQL
-becomes('small', "SELECT state FROM svc.reference_sweeps", 'unfinished', 'a worker rests between two parts');
+becomes($node, 'small', "SELECT state FROM svc.reference_sweeps", 'unfinished', 'a worker rests between two parts');
 $node->psql('postgres', "SET client_min_messages = debug1;\nDROP DATABASE small", stderr => \$err);
 my ($held) = $err =~ /waited (\d+) ms for a worker/;
-cmp_ok($held // 99999, '<', 1000, 'its database can be dropped');
+cmp_ok($held // 99999, '<', 4000, 'its database can be dropped');
 
 # ---- the log ----
 
@@ -255,12 +249,12 @@ $node->psql('shop', 'CALL svc.run_pending()', stderr => \$err);
 rows($node, 'shop', $partitions, '2', 'a reader keeps old partitions');
 $begin = time;
 is(one($node, 'shop', "SELECT count(*) FROM svc.reference_validation_log WHERE key = 'old'"), '1', 'and nobody keeps another reader waiting');
-cmp_ok(time - $begin, '<', 1, 'for long');
+cmp_ok(time - $begin, '<', 10, 'for long');
 $reader->query_safe('COMMIT');
 $reader->quit;
 $node->psql('shop', 'CALL svc.run_pending()', stderr => \$err);
-becomes('shop', $partitions, '0', 'they go when nobody reads');
-is(one($node, 'shop', "SELECT count(*) FROM svc.reference_violations WHERE state = 'resolved'"), '0', 'so do violations that were resolved long ago');
+becomes($node, 'shop', $partitions, '0', 'they go when nobody reads');
+becomes($node, 'shop', "SELECT count(*) FROM svc.reference_violations WHERE state = 'resolved'", '0', 'so do violations that were resolved long ago');
 
 # several who find no partition at once
 $node->safe_psql('shop', <<'SQL');
@@ -295,7 +289,7 @@ command_ok([ 'pg_dump', '-f', $dump, $node->connstr('shop') ], 'a dump');
 unlike(slurp_file($dump), qr/reference_log|reference_violation|reference_sweep\b/, 'has nothing of what was found out');
 $node->safe_psql('postgres', 'CREATE DATABASE copy');
 command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('copy') ], 'is restored');
-becomes('copy', q(SELECT count(*) FROM svc.reference_violations WHERE reference IN ('a', 'b', 'c') AND state = 'open'), '3', 'where workers look at all rows again');
+becomes($node, 'copy', q(SELECT count(*) FROM svc.reference_violations WHERE reference IN ('a', 'b', 'c') AND state = 'open'), '3', 'where workers look at all rows again');
 $node->safe_psql('copy', 'DROP EXTENSION svc_ownership CASCADE');
 is(one($node, 'copy', q(SELECT count(*) FROM pg_class WHERE relname LIKE 'reference\_%')), '0', 'with the extension goes the log');
 
@@ -331,7 +325,7 @@ like($err, qr/1 key in 1 row is not there/, 'a contract in another database is a
 $node->safe_psql('product_db', 'DELETE FROM products WHERE id = 5');
 # its time has come
 $node->safe_psql('cart_db', q(UPDATE svc.reference_sweep SET seen = now() - interval '2 days'));
-becomes('cart_db', q(SELECT key, rows, source FROM svc.reference_violations WHERE key = '5'), '5|20|sweep', 'workers find what was deleted there');
+becomes($node, 'cart_db', q(SELECT key, rows, source FROM svc.reference_violations WHERE key = '5'), '5|20|sweep', 'workers find what was deleted there');
 # nobody answers
 $node->safe_psql('postgres', 'ALTER DATABASE product_db ALLOW_CONNECTIONS false');
 $node->safe_psql('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'product_db'));

@@ -43,7 +43,7 @@ ALTER DATABASE shop SET lock_timeout = '1ms';
 SQL
 
 # Our own sessions have none of these
-$ENV{PGOPTIONS} = '-c statement_timeout=0 -c lock_timeout=0';
+$ENV{PGOPTIONS} = '-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_isolation=read\\ committed';
 
 my $WAITING = q(SELECT pid FROM pg_stat_activity WHERE datname = 'shop' AND backend_type LIKE 'svc_ownership %' AND wait_event_type = 'Lock' LIMIT 1);
 

@@ -22,7 +22,9 @@ our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one 
 our @EXPORT_OK = qw(becomes worker_in new_database expiring);
 
 # Make and start a server that preloads the library, unless preload => 0.
-# workers: svc_ownership.max_workers; 0 where nothing is to happen by itself.
+# workers: svc_ownership.max_workers; 0 where nothing is to happen by itself, no
+# autovacuum either: its transactions keep deleted keys from being settled, and
+# its statistics change the order of rows.
 # conf: further settings; init: arguments of initdb; install_path: of another
 # server, with the extension in it; tcp: it also listens on 127.0.0.1 and asks
 # for a password there.
@@ -38,6 +40,7 @@ sub new_server
 	$node->append_conf('postgresql.conf', "log_line_prefix = '%m %p %e %b %q%u@%d '\n"
 		  . "log_statement = none\n"
 		  . (defined $opt{workers} ? "svc_ownership.max_workers = $opt{workers}\n" : '')
+		  . ($opt{workers} // 1 ? '' : "autovacuum = off\n")
 		  . ($opt{conf} // ''));
 	if ($opt{tcp})
 	{
