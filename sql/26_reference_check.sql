@@ -702,6 +702,76 @@ INSERT INTO basket.first VALUES (1, 1, 12), (2, 2, 2);
 COMMIT;
 SELECT (SELECT count(*) FROM basket.first) AS first, (SELECT count(*) FROM basket.second) AS second;
 
+-- Keys of which a contract has hardly more are found by reading it once, not one by one
+SET client_min_messages = warning;
+CREATE TABLE goods.parts (id int PRIMARY KEY, kind text) PARTITION BY RANGE (id);
+CREATE TABLE goods.parts_1 PARTITION OF goods.parts FOR VALUES FROM (MINVALUE) TO (2001);
+CREATE TABLE goods.parts_2 PARTITION OF goods.parts FOR VALUES FROM (2001) TO (MAXVALUE);
+CREATE TABLE goods.longs (id bigint PRIMARY KEY);
+CREATE TABLE goods.words (id text PRIMARY KEY);
+ALTER TABLE goods.parts OWNER TO regress_goods_owner;
+ALTER TABLE goods.parts_1 OWNER TO regress_goods_owner;
+ALTER TABLE goods.parts_2 OWNER TO regress_goods_owner;
+ALTER TABLE goods.longs OWNER TO regress_goods_owner;
+ALTER TABLE goods.words OWNER TO regress_goods_owner;
+INSERT INTO goods.parts SELECT i, 'part' FROM generate_series(1, 4000) i;
+INSERT INTO goods.longs SELECT i::bigint * 1000000 FROM generate_series(1, 4000) i;
+INSERT INTO goods.words SELECT 'word ' || i FROM generate_series(1, 4000) i;
+ANALYZE goods.parts, goods.longs, goods.words;
+SELECT svc.publish('goods', 'parts', 'goods.parts'), svc.publish('goods', 'longs', 'goods.longs', 'id'),
+       svc.publish('goods', 'words', 'goods.words', 'id'), svc.publish('goods', 'few', 'goods.parts', filter => 'id <= 3000');
+CREATE TABLE basket.bulk (part int, long int, word varchar(20), few int);
+ALTER TABLE basket.bulk OWNER TO regress_basket_owner;
+SELECT svc.create_reference('basket.bulk', 'part', 'goods', 'parts'), svc.create_reference('basket.bulk', 'long', 'goods', 'longs'),
+       svc.create_reference('basket.bulk', 'word', 'goods', 'words'), svc.create_reference('basket.bulk', 'few', 'goods', 'few');
+RESET client_min_messages;
+-- what a statement says of its keys, and whether a table was read for them; it is rolled back
+CREATE PROCEDURE basket.found(statement text, relation regclass) LANGUAGE plpgsql AS $$
+DECLARE
+    said text := 'all there';
+    reads bigint := pg_stat_get_xact_numscans(relation);
+BEGIN
+    BEGIN
+        EXECUTE statement;
+    EXCEPTION WHEN foreign_key_violation THEN GET STACKED DIAGNOSTICS said = PG_EXCEPTION_DETAIL;
+    END;
+    RAISE NOTICE '%', said || CASE pg_stat_get_xact_numscans(relation) - reads WHEN 0 THEN ', not read' WHEN 1 THEN ', read' ELSE ', read again' END;
+    ROLLBACK;
+END $$;
+CALL basket.found('INSERT INTO basket.bulk (part) SELECT i FROM generate_series(1, 4000) i', 'goods.parts_1');
+CALL basket.found('INSERT INTO basket.bulk (part) SELECT i % 3000 FROM generate_series(1, 4000) i', 'goods.parts_1');
+CALL basket.found('INSERT INTO basket.bulk (part) SELECT i FROM generate_series(1, 4001) i', 'goods.parts_2');
+CALL basket.found('INSERT INTO basket.bulk (part) SELECT NULLIF(i, 3) FROM generate_series(1, 4000) i', 'goods.parts_2');
+CALL basket.found('INSERT INTO basket.bulk (word) SELECT $$word $$ || i FROM generate_series(1, 4000) i', 'goods.words');
+CALL basket.found('INSERT INTO basket.bulk (word) SELECT $$word $$ || i FROM generate_series(-1, 4000) i', 'goods.words');
+-- it ends when all are found
+BEGIN;
+SELECT pg_stat_get_xact_tuples_returned('goods.words'::regclass) AS before \gset
+INSERT INTO basket.bulk (word) SELECT 'word ' || i FROM generate_series(1, 2500) i;
+SELECT pg_stat_get_xact_tuples_returned('goods.words'::regclass) - :before AS returned;
+ROLLBACK;
+-- few keys are searched for, and all in a serializable transaction, which would conflict with what it reads
+CALL basket.found('INSERT INTO basket.bulk (part) SELECT i FROM generate_series(1, 200) i', 'goods.parts_1');
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+INSERT INTO basket.bulk (part) SELECT i FROM generate_series(1, 4000) i;
+SELECT DISTINCT locktype, mode, relation::regclass FROM pg_locks WHERE mode = 'SIReadLock' AND relation::regclass::text ~ 'parts' AND locktype = 'relation';
+ROLLBACK;
+-- nothing is converted or computed for keys that nobody asks for
+CALL basket.found('INSERT INTO basket.bulk (long) SELECT i * 1000000 FROM generate_series(1, 2000) i', 'goods.longs');
+CALL basket.found('INSERT INTO basket.bulk (few) SELECT i FROM generate_series(1, 3001) i', 'goods.parts_1');
+-- a contract that has grown much since is not read to its end
+ALTER TABLE basket.bulk ADD large bigint;
+SELECT svc.create_reference('basket.bulk', 'large', 'goods', 'longs');
+CALL basket.found('INSERT INTO basket.bulk (large) SELECT i::bigint * 1000000 FROM generate_series(2001, 4000) i', 'goods.longs');
+BEGIN;
+DELETE FROM goods.longs;
+INSERT INTO goods.longs SELECT -i FROM generate_series(1, 40000) i;
+INSERT INTO goods.longs SELECT i::bigint * 1000000 FROM generate_series(1, 4000) i;
+SELECT pg_stat_get_xact_tuples_returned('goods.longs'::regclass) AS before \gset
+INSERT INTO basket.bulk (large) SELECT i::bigint * 1000000 FROM generate_series(1, 2000) i;
+SELECT pg_stat_get_xact_tuples_returned('goods.longs'::regclass) - :before AS returned;
+ROLLBACK;
+
 -- Nothing stays behind in the session: plans and checks of what was dropped
 DROP TABLE basket.typed, basket.pairs, basket.tree CASCADE;
 INSERT INTO basket.items VALUES (903, 1);

@@ -108,11 +108,11 @@ holders_of(const Reference *reference, Oid type)
 						format_type_be(type),
 						get_attname(reference->relation, reference->column, false))));
 	h.from = psprintf("%s AS t", svc_quote_relation(reference->relation));
-	h.key = lookup_collated(reference, psprintf("t.%s", column));
+	h.key = lookup_as_key(reference, psprintf("t.%s", column));
 	if (reference->is_array)
 	{
 		h.from = psprintf("%s CROSS JOIN LATERAL pg_catalog.unnest(t.%s) AS k (key)", h.from, column);
-		h.key = lookup_collated(reference, "k.key");
+		h.key = lookup_as_key(reference, "k.key");
 	}
 	h.where = psprintf("%s %s ANY ($1)", h.key, lookup_operator(operator));
 	return h;

@@ -152,16 +152,16 @@ holding_query(const Reference *reference)
 	const char *relation = svc_quote_relation(reference->part);
 	const char *column = psprintf("t.%s",
 								  quote_identifier(get_attname(reference->part, reference->column, false)));
-	const char *collated = lookup_collated(reference, column);
 	Oid			equals = lookup_type_cache(reference->key_type, TYPECACHE_EQ_OPR)->eq_opr;
 
 	if (reference->is_array)
 		return psprintf("SELECT DISTINCT %s FROM %s AS t CROSS JOIN LATERAL pg_catalog.unnest(%s) AS k (key)"
 						" WHERE %s OPERATOR(pg_catalog.&&) $1",
-						lookup_collated(reference, "k.key"), relation, column, collated);
+						lookup_as_key(reference, "k.key"), relation, column,
+						lookup_as_keys(reference, column));
 	return psprintf("SELECT k.key FROM pg_catalog.unnest($1) AS k (key)"
-					" WHERE EXISTS (SELECT FROM %s AS t WHERE %s %s k.key)", relation, collated,
-					lookup_operator(equals));
+					" WHERE EXISTS (SELECT FROM %s AS t WHERE %s %s k.key)", relation,
+					lookup_as_key(reference, column), lookup_operator(equals));
 }
 
 /* Find out which of some keys rows hold. */

@@ -28,7 +28,10 @@
 #include "core/sql.h"
 #include "executor/spi.h"
 #include "nodes/nodeFuncs.h"
+#include "nodes/plannodes.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
 #include "reference/lookup.h"
 #include "tcop/dest.h"
 #include "utils/acl.h"
@@ -41,17 +44,25 @@
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 #include "utils/guc.h"
 
 /* more plans than this in one session: it starts afresh */
 #define MAX_PLANS 500
+
+/* Finding a key through an index takes as long as reading so many rows in turn */
+#define ROWS_PER_KEY 4
+
+/* Keys that are few are not worth the question whether to read all there are */
+#define MANY_KEYS 1000
 
 /* What a query asks */
 typedef enum LookupShape
 {
 	LOOKUP_ONE,					/* is this key there? */
 	LOOKUP_MANY,				/* which of these are? */
-	LOOKUP_TALLY				/* how many of these are, and what do they come to? */
+	LOOKUP_TALLY,				/* how many of these are, and what do they come to? */
+	LOOKUP_WHOLE				/* which are there at all? */
 } LookupShape;
 
 /* What a plan depends on */
@@ -89,6 +100,8 @@ typedef struct Answers
 	int			single;			/* the number of the only key that was asked, or -1 */
 	Oid			type;			/* that answers must have; InvalidOid: nobody reads them */
 	KeyTally	tally;			/* of the keys, where that may be enough */
+	int64		more;			/* how many are read at most, */
+	int			missed;			/* and how many of the keys are not among them yet */
 } Answers;
 
 static HTAB *plans = NULL;
@@ -278,20 +291,24 @@ collation_name(Oid collation)
 	return name;
 }
 
-/*
- * An expression of the type of the reference's column, as it has to be compared:
- * as the contract compares keys.  Where both tell values apart by their bytes
- * nothing is said, since an index of the column would not do for another
- * collation.
- */
-char *
-lookup_collated(const Reference *reference, const char *expression)
+/* A type as a cast names it that cuts nothing off: "character" alone would be one character. */
+static char *
+type_name(Oid type)
+{
+	return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+/* What the reference's column holds as it has to be compared: with a type and a collation. */
+static char *
+as_compared(const Reference *reference, const char *expression, Oid declared, Oid wanted)
 {
 	Oid			type;
 	int32		typmod;
 	Oid			collation;
 
 	get_atttypetypmodcoll(reference->part, reference->column, &type, &typmod, &collation);
+	if (declared != wanted)
+		expression = psprintf("%s::%s", expression, type_name(wanted));
 	if (!OidIsValid(collation) || !OidIsValid(reference->collation) ||
 		collation == reference->collation ||
 		(get_collation_isdeterministic(collation) &&
@@ -300,19 +317,59 @@ lookup_collated(const Reference *reference, const char *expression)
 	return psprintf("%s COLLATE %s", expression, collation_name(reference->collation));
 }
 
+/*
+ * An expression of the type of the reference's column, or of its elements, as it
+ * has to be compared: as the contract compares keys.  Left to itself the parser
+ * would compare a text with a character(n) as texts, and finds no equality for a
+ * domain over an enum.  Where both collations tell values apart by their bytes
+ * nothing is said of them, since an index of the column would not do for another
+ * one.
+ */
+char *
+lookup_as_key(const Reference *reference, const char *expression)
+{
+	Oid			declared = reference->is_array ? get_base_element_type(reference->column_type)
+		: reference->column_type;
+
+	return as_compared(reference, expression, declared, reference->key_type);
+}
+
+/* An array column as it has to be compared with an array of keys. */
+char *
+lookup_as_keys(const Reference *reference, const char *expression)
+{
+	return as_compared(reference, expression, reference->column_type,
+					   get_array_type(reference->key_type));
+}
+
+/* The key's column, without the domain that it may be of: that of an enum has no equality of its own. */
+static char *
+key_of_contract(const Reference *reference)
+{
+	char	   *key = psprintf("c.%s", quote_identifier(NameStr(reference->key)));
+	Oid			type = get_atttype(reference->contract,
+								   get_attnum(reference->contract, NameStr(reference->key)));
+
+	if (!OidIsValid(type) || getBaseType(type) == type)
+		return key;
+	return psprintf("%s::%s", key, type_name(getBaseType(type)));
+}
+
 /* The query that asks a contract for one key, or for an array of keys. */
 static char *
 contract_query(const Reference *reference, LookupShape shape)
 {
-	const char *key = psprintf("c.%s", quote_identifier(NameStr(reference->key)));
+	const char *key = key_of_contract(reference);
 	const char *equals = lookup_operator(reference->equality);
 	char	   *typed;
 
 	if (shape == LOOKUP_ONE)
 		return psprintf("SELECT 1 FROM %s AS c WHERE %s %s $1", reference->contract_name, key,
 						equals);
+	if (shape == LOOKUP_WHOLE)
+		return psprintf("SELECT %s FROM %s AS c", key, reference->contract_name);
 	/* answers are compared with what was asked for, so they have its type */
-	typed = psprintf("%s::%s", key, format_type_be_qualified(reference->key_type));
+	typed = psprintf("%s::%s", key, type_name(reference->key_type));
 	if (shape == LOOKUP_TALLY)
 		typed = psprintf("pg_catalog.count(*), pg_catalog.bit_xor(pg_catalog.%s(%s, 0))",
 						 quote_identifier(get_func_name(key_set_far_hash(reference->key_type))),
@@ -398,7 +455,8 @@ make_plan(const Reference *reference, LookupShape shape)
 	char	   *query = OidIsValid(reference->validator) ? validator_query(reference->validator)
 		: contract_query(reference, shape);
 	int			settings = begin_safe_settings();
-	SPIPlanPtr	prepared = SPI_prepare_cursor(query, 1, &type, CURSOR_OPT_GENERIC_PLAN);
+	SPIPlanPtr	prepared = SPI_prepare_cursor(query, shape == LOOKUP_WHOLE ? 0 : 1, &type,
+											  CURSOR_OPT_GENERIC_PLAN);
 	CachedPlanSource *source;
 	LookupPlan *plan;
 	MemoryContext old;
@@ -519,11 +577,14 @@ end_answers(DestReceiver *receiver)
 {
 }
 
-/* Run a lookup's plan in the newest snapshot, which sees what this transaction did, too. */
+/*
+ * Run a lookup's plan in the newest snapshot, which sees what this transaction
+ * did, too.  type: the parameter's; InvalidOid: there is none.
+ */
 static void
 run_plan(const LookupPlan *plan, Datum parameter, Oid type, Answers *answers)
 {
-	ParamListInfo params = makeParamList(1);
+	ParamListInfo params = OidIsValid(type) ? makeParamList(1) : NULL;
 	int			settings = plan->foreign_code ? begin_safe_settings() : 0;
 	SPIExecuteOptions options = {
 		.params = params,
@@ -531,10 +592,10 @@ run_plan(const LookupPlan *plan, Datum parameter, Oid type, Answers *answers)
 		.dest = &answers->pub
 	};
 
-	params->params[0].value = parameter;
-	params->params[0].isnull = false;
-	params->params[0].pflags = PARAM_FLAG_CONST;
-	params->params[0].ptype = type;
+	if (params)
+		params->params[0] = (ParamExternData) {
+			.value = parameter,.pflags = PARAM_FLAG_CONST,.ptype = type
+		};
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (SPI_execute_plan_extended(plan->plan, &options) < 0)
@@ -625,6 +686,92 @@ ask_many(const Reference *reference, KeySet *set, int first)
 	return end;
 }
 
+/* A key of the contract's was read: is it one of those that were asked for? */
+static bool
+receive_in_passing(TupleTableSlot *slot, DestReceiver *receiver)
+{
+	Answers    *answers = (Answers *) receiver;
+	bool		isnull;
+	Datum		key = slot_getattr(slot, 1, &isnull);
+	int			index = isnull ? -1 : key_set_find(answers->set, key);
+
+	if (index >= 0 && key_set_state(answers->set, index) == KEY_PENDING)
+	{
+		key_set_mark(answers->set, index, KEY_VALID);
+		answers->missed--;
+	}
+	return answers->missed > 0 && --answers->more > 0;
+}
+
+/*
+ * Does a plan only read rows, one after the other?  Then nothing is computed for
+ * keys that nobody asked for.
+ */
+static bool
+only_reads(const Plan *plan)
+{
+	ListCell   *cell;
+
+	if (plan->qual != NIL || plan->initPlan != NIL)
+		return false;
+	if (!IsA(plan, Append))
+		return IsA(plan, SeqScan) || IsA(plan, IndexOnlyScan);
+	foreach(cell, ((const Append *) plan)->appendplans)
+		if (!only_reads(lfirst(cell)))
+			return false;
+	return true;
+}
+
+/* Is it quicker to read all keys of a contract than to find so many of them? */
+static bool
+is_worth_reading(const LookupPlan *plan, int keys)
+{
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan->plan);
+	const Plan *tree;
+	bool		worth;
+
+	if (!cached)
+		return false;
+	tree = linitial_node(PlannedStmt, cached->stmt_list)->planTree;
+	worth = only_reads(tree) && tree->total_cost <= ROWS_PER_KEY * cpu_tuple_cost * keys;
+	ReleaseCachedPlan(cached, CurrentResourceOwner);
+	return worth;
+}
+
+/* Are the contract's keys like those of a set, and compared in the same way? */
+static bool
+same_keys(const Reference *reference)
+{
+	AttrNumber	key = get_attnum(reference->contract, NameStr(reference->key));
+
+	return key > 0 &&
+		IsBinaryCoercible(getBaseType(get_atttype(reference->contract, key)),
+						  reference->key_type) &&
+		reference->equality == lookup_type_cache(reference->key_type, TYPECACHE_EQ_OPR)->eq_opr;
+}
+
+/*
+ * Mark the keys that are there by reading all keys of a contract, where that is
+ * quicker than to look for each through an index.  It ends when it has taken as
+ * long as that would; what is pending still has to be asked for.  A serializable
+ * transaction would conflict with all that it reads.
+ */
+static void
+read_whole(const Reference *reference, KeySet *set)
+{
+	Answers		answers = answers_for(set, receive_in_passing, KEY_VALID, InvalidOid);
+	const LookupPlan *plan;
+
+	answers.missed = key_set_count(set);
+	answers.more = (int64) answers.missed * ROWS_PER_KEY;
+	if (answers.missed < MANY_KEYS || OidIsValid(reference->validator) || reference->is_foreign ||
+		IsolationIsSerializable() || !same_keys(reference))
+		return;
+	plan = get_plan(reference, LOOKUP_WHOLE);
+	if (!plan->foreign_code && is_worth_reading(plan, answers.missed))
+		run_plan(plan, (Datum) 0, InvalidOid, &answers);
+}
+
 /* lookup_ask for whoever acts for the reference already. */
 void
 lookup_ask_begun(const Reference *reference, KeySet *set)
@@ -639,10 +786,11 @@ lookup_ask_begun(const Reference *reference, KeySet *set)
 		ask_single(reference, set, first);
 	else
 	{
-		while (first >= 0)
+		read_whole(reference, set);
+		while ((first = key_set_first(set, KEY_PENDING, first)) >= 0)
 		{
 			CHECK_FOR_INTERRUPTS();
-			first = key_set_first(set, KEY_PENDING, ask_many(reference, set, first));
+			first = ask_many(reference, set, first);
 		}
 	}
 	if (SPI_finish() != SPI_OK_FINISH)

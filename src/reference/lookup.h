@@ -45,8 +45,9 @@ extern void lookup_end(LookupScope *scope);
 /* An operator as a query names it: OPERATOR(pg_catalog.=) */
 extern char *lookup_operator(Oid operator);
 
-/* An expression of the type of the reference's column, to be compared as the contract compares keys */
-extern char *lookup_collated(const Reference *reference, const char *expression);
+/* What the reference's column holds, or one of its elements, to be compared as the contract compares keys; and a whole array */
+extern char *lookup_as_key(const Reference *reference, const char *expression);
+extern char *lookup_as_keys(const Reference *reference, const char *expression);
 
 /* Raise an error where policies hide rows of the reference's relation from the role that looks up */
 extern void lookup_check_sees_rows(const Reference *reference);

@@ -45,7 +45,7 @@ missing_is_held(const Reference *reference, Datum key)
 	Oid			relid = reference->relation;
 	TypeCacheEntry *type = lookup_type_cache(reference->key_type, TYPECACHE_EQ_OPR);
 	char	   *name = get_attname(reference->part, reference->column, false);
-	const char *column = lookup_collated(reference, psprintf("t.%s", quote_identifier(name)));
+	const char *column = psprintf("t.%s", quote_identifier(name));
 	const char *equals = lookup_operator(type->eq_opr);
 	LookupScope scope;
 	SqlScope	sql;
@@ -59,7 +59,9 @@ missing_is_held(const Reference *reference, Datum key)
 		held = svc_sql(psprintf(reference->is_array ?
 								"SELECT 1 FROM %s AS t WHERE $1 %s ANY (%s) LIMIT 1" :
 								"SELECT 1 FROM %s AS t WHERE $1 %s %s LIMIT 1",
-								svc_quote_relation(relid), equals, column),
+								svc_quote_relation(relid), equals,
+								reference->is_array ? lookup_as_keys(reference, column)
+								: lookup_as_key(reference, column)),
 					   sql_datum(key, reference->key_type)) > 0;
 		svc_sql_end(&sql);
 	}
