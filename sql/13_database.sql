@@ -61,8 +61,8 @@ CALL svc.run(ARRAY['DO $$ BEGIN RAISE NOTICE ''a notice of %'', current_user; EN
 CALL svc.run(ARRAY['SET work_mem = ''77MB''', 'SHOW work_mem; SHOW search_path'], 'regress_auth');
 SHOW work_mem;
 -- the session's own time limits hold
-CALL svc.run(ARRAY['SET statement_timeout = ''100ms''', 'SELECT pg_sleep(0.01)', 'SELECT pg_sleep(10)'], 'regress_auth');
-CALL svc.run(ARRAY['SET statement_timeout = ''100ms''', 'SET statement_timeout = 0', 'SELECT 1 FROM pg_sleep(0.2)'], 'regress_auth');
+CALL svc.run(ARRAY['SET statement_timeout = ''1s''', 'SELECT pg_sleep(0.01)', 'SELECT pg_sleep(100)'], 'regress_auth');
+CALL svc.run(ARRAY['SET statement_timeout = ''1s''', 'SET statement_timeout = 0', 'SELECT 1 FROM pg_sleep(1.1)'], 'regress_auth');
 -- a transaction of its own statements
 CALL svc.run(ARRAY['BEGIN', 'INSERT INTO users VALUES (4)', 'ROLLBACK', 'BEGIN', 'INSERT INTO users VALUES (5)', 'COMMIT', 'SELECT id FROM users WHERE id > 3'], 'regress_auth');
 -- errors come with their fields, and end the run; what was done before stays
@@ -184,7 +184,7 @@ SELECT svc.create_service('regress_part', schema => 'part');
 \connect :here
 SET client_min_messages = notice;
 SELECT svc.create_service('regress_part', database => 'regress_poc', adopt => true);
-SELECT service, database FROM svc.services;
+SELECT service, database FROM svc.services ORDER BY 1;
 \connect regress_poc
 SET client_min_messages = warning;
 SELECT svc.drop_service('regress_part', drop_objects => true);
@@ -277,7 +277,7 @@ SELECT svc.drop_service('regress_auth2', drop_objects => true);
 RESET ROLE;
 REVOKE regress_staging_owner FROM regress_taken;
 ALTER DATABASE regress_auth2_db OWNER TO regress_staging_owner;
-SELECT service, database FROM svc.services;
+SELECT service, database FROM svc.services ORDER BY 1;
 SELECT svc.drop_service('regress_auth2', drop_objects => true);
 SELECT svc.drop_service('regress_auth', drop_objects => true);
 SELECT svc.drop_service('regress_poc', drop_objects => true);

@@ -120,7 +120,10 @@ SELECT c FROM svc.migration_content c;
 SELECT array_agg(content) FROM svc.migration_content;
 SELECT format('%s', content), concat(content), quote_literal(content) FROM svc.migration_content;
 SELECT string_agg(content::text, '') FROM svc.migration_content;
+-- whether its own row comes first is a matter of chance
+\o /dev/null
 COPY svc.migration_content TO STDOUT;
+\o
 COPY svc.migration_content TO STDOUT (FORMAT binary);
 SELECT min(content) FROM svc.migration_content;
 SELECT DISTINCT content FROM svc.migration_content;

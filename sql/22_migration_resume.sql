@@ -43,7 +43,7 @@ CALL svc.migrate('res', files => :'f');
 SELECT * FROM history('004.sql');
 INSERT INTO res.parent VALUES (4);
 CALL svc.migrate('res');
-SELECT * FROM res.child;
+SELECT * FROM res.child ORDER BY id;
 CALL run('005.sql', 'INSERT INTO child VALUES (5)');
 SELECT files() AS f \gset
 CALL svc.migrate('res', files => :'f');
@@ -77,7 +77,7 @@ CALL svc.migrate('res', files => :'f');
 CALL run('008.sql', 'INSERT INTO child VALUES (7); SELECT 1');
 SELECT files() AS f \gset
 CALL svc.migrate('res', files => :'f');
-SELECT * FROM res.child;
+SELECT * FROM res.child ORDER BY id;
 
 -- The block that COMMIT AND CHAIN began
 CALL run('009.sql', 'BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO parent VALUES (9); COMMIT AND CHAIN;

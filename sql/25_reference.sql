@@ -154,6 +154,17 @@ SELECT svc.alter_reference('own', validator => 'regress_cart.secret(uuid[])');
 SELECT svc.alter_reference('own', validator => 'regress_cart.any_missing(anyarray)');
 SELECT svc.alter_reference('own', validator => 'regress_cart.none_missing(uuid[])');
 SELECT validator FROM svc.references_declared WHERE reference = 'own';
+-- or by their names alone: the one for such keys, the one for any, or the only one
+CREATE FUNCTION regress_cart.any_missing(keys uuid[]) RETURNS SETOF uuid LANGUAGE sql AS 'SELECT keys[1] WHERE false';
+SELECT svc.alter_reference('own', validator => 'regress_cart.any_missing');
+SELECT validator FROM svc.references_declared WHERE reference = 'own';
+DROP FUNCTION regress_cart.any_missing(uuid[]);
+SELECT svc.alter_reference('own', validator => 'regress_cart.any_missing');
+SELECT validator FROM svc.references_declared WHERE reference = 'own';
+SELECT svc.alter_reference('own', validator => 'regress_cart.no_such');
+SELECT svc.alter_reference('own', validator => 'regress_cart.ints');
+SELECT svc.alter_reference('own', validator => 'regress_cart.');
+SELECT svc.alter_reference('own', validator => 'regress_cart.none_missing');
 -- they are followed under other names
 ALTER FUNCTION regress_cart.none_missing RENAME TO "None missing";
 ALTER FUNCTION regress_cart."None missing" SET SCHEMA public;

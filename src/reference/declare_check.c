@@ -16,6 +16,7 @@
 #include "core/extension.h"
 #include "core/relation.h"
 #include "core/sql.h"
+#include "parser/parse_func.h"
 #include "reference/check_request.h"
 #include "reference/declare.h"
 #include "reference/reference_row.h"
@@ -31,6 +32,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
+#include "utils/varlena.h"
 #include "worker/worker.h"
 
 /* Refuse what is no table whose rows can be watched. */
@@ -336,6 +338,27 @@ declare_check_on_delete(const Declaration *d)
 						 quote_identifier(d->row.column))));
 }
 
+/*
+ * The function that a caller names as a validator: by its signature, or by its
+ * name alone, which means the one for such keys before one for any, before the
+ * only one of that name.  InvalidOid if there is none.
+ */
+static Oid
+find_validator(const char *given, Oid key)
+{
+	Oid			arguments[] = {get_array_type(key), ANYARRAYOID};
+	Oid			found = InvalidOid;
+	List	   *names;
+
+	if (strchr(given, '('))
+		return DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(given)));
+	names = textToQualifiedNameList(cstring_to_text(given));
+	for (int i = 0; i < lengthof(arguments) && !OidIsValid(found); i++)
+		if (OidIsValid(arguments[i]))
+			found = LookupFuncName(names, 1, &arguments[i], true);
+	return OidIsValid(found) ? found : LookupFuncName(names, -1, NULL, true);
+}
+
 /* Refuse a validator that cannot be asked; its signature is written with all names qualified. */
 void
 declare_check_validator(Declaration *d)
@@ -349,12 +372,14 @@ declare_check_validator(Declaration *d)
 
 	if (!d->row.validator)
 		return;
-	function = DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(d->row.validator)));
+	function = find_validator(d->row.validator, key);
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("function %s does not exist", d->row.validator)));
+				 errmsg("function %s does not exist", d->row.validator),
+				 errhint("Name it with its schema, and with its arguments where there are several: my_schema.missing_keys(%s).",
+						 format_type_be(get_array_type(key)))));
 	form = (Form_pg_proc) GETSTRUCT(tuple);
 	fits = form->prokind == PROKIND_FUNCTION && form->proretset && form->pronargs == 1 &&
 		(form->proargtypes.values[0] == ANYARRAYOID ?

@@ -80,16 +80,20 @@ next_visit(const Stay *stay, RoundResult result)
 
 /*
  * Leave, if there is a reason to.  One who came only to look does not wait for
- * more; others give it some time, unless somebody else waits for them to go.
+ * more; others give it some time, unless somebody else waits for them to go, or
+ * there are to be no workers any more.
  */
 static void
 leave_if_done(Stay *stay, RoundResult result)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	bool		must = worker_must_leave();
-	TimestampTz end = stay->called ? later(stay->busy_until, worker_idle_timeout) : now;
+	TimestampTz end;
 
-	if (worker_shared->wanted)
+	/* the round may have taken long; when to come again is reckoned with the interval of now */
+	(void) worker_reload();
+	end = stay->called ? later(stay->busy_until, worker_idle_timeout) : now;
+	if (worker_shared->wanted || worker_max == 0)
 		end = now;
 	if (!must && (stay->rung || stay->next <= now || end > now))
 		return;

@@ -140,6 +140,18 @@ look(void)
 	return databases;
 }
 
+/* An interval that is shorter now counts from now, also where the last worker reckoned with a longer one. */
+static void
+visit_sooner(void)
+{
+	TimestampTz latest = in(worker_interval);
+
+	LWLockAcquire(worker_shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAX_DATABASES; i++)
+		worker_shared->databases[i].due = Min(worker_shared->databases[i].due, latest);
+	LWLockRelease(worker_shared->lock);
+}
+
 /* Note that a database's worker failed; with the lock held. */
 static void
 note_failure(Oid database)
@@ -434,7 +446,10 @@ svc_launcher_main(Datum arg)
 		MemoryContextSwitchTo(cxt);
 		MemoryContextReset(cxt);
 		if (worker_reload())
+		{
 			next_look = Min(next_look, in(worker_interval));
+			visit_sooner();
+		}
 		reap();
 		if (worker_shared->look || next_look <= GetCurrentTimestamp())
 		{

@@ -2,8 +2,8 @@
 # that makes it again, and the worker that looks for rows that refer to it.  All
 # orders of their steps are listed, each is run, and what must be left is known
 # beforehand for each: a reference is refused if and only if its key was not
-# there, its row goes if and only if somebody looked while the key was not
-# there, and in the end no row refers to a deleted key.  No transaction of
+# there, its row goes if and only if somebody looked for rows while the key was
+# not there, and in the end no row refers to a deleted key.  No transaction of
 # anybody else's, as of an autovacuum, keeps a key from being settled at once.
 #
 #   SVC_INTERLEAVINGS  how many orders of each kind are run, spread evenly (0: all)
@@ -114,7 +114,10 @@ sub expected
 	my $gone_from = $at->{p2};
 	my $back_at = $again ? $at->{r2} : 1e9;
 	my $refused = $check_at > $gone_from && $check_at < $back_at;
-	my $lost = !$again || grep { $_ > $gone_from && $_ < $back_at && $_ > $ends_at } @{ $at->{w} };
+	my ($first, @later) = grep { $_ > $gone_from && $_ < $back_at } @{ $at->{w} };
+	# after the first one nobody looks for rows until all have ended who had begun before it
+	@later = () if defined $first && $at->{r1} < $first;
+	my $lost = !$again || grep { defined && $_ > $ends_at } $first, @later;
 	return { refused => $refused ? 1 : 0, there => $refused || $lost ? 0 : 1, key => $again ? 1 : 0 };
 }
 

@@ -12,7 +12,7 @@ use lib "$FindBin::RealBin/lib";
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use SvcTest qw(:DEFAULT becomes worker_in new_database expiring);
+use SvcTest qw(:DEFAULT becomes worker_in new_database expiring kill_process wait_for_server);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -26,6 +26,23 @@ svc_ownership.max_workers = 4
 svc_ownership.worker_interval = '200ms'
 svc_ownership.worker_idle_timeout = '300ms'
 CONF
+
+# The worker that is deleting rows of a database, each of which takes its time.  One
+# that only looks is gone before anybody could do something to it.
+sub deleting
+{
+	my ($dbname) = @_;
+	my $query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'svc_ownership worker' AND datname = '$dbname' AND wait_event = 'PgSleep'";
+	my $until = time + 60;
+
+	while (time < $until)
+	{
+		my $pid = one($node, 'postgres', $query);
+		return $pid if $pid ne '';
+		sleep 0.05;
+	}
+	BAIL_OUT("no worker deletes rows of $dbname");
+}
 
 # ---- a worker comes and goes ----
 
@@ -56,9 +73,8 @@ new_database($node, 'stuck', expiring(1000, 50));
 
 # Who may not run the command sends nobody away
 $node->safe_psql('postgres', 'CREATE ROLE stranger LOGIN CREATEDB');
-becomes($node, 'postgres', worker_in('stuck'), '1', 'a worker is at work');
 my $pid = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'svc_ownership worker' AND datname = 'stuck'";
-my $before = one($node, 'postgres', $pid);
+my $before = deleting('stuck');
 refused($node, 'postgres', [ map { "!$_" } 'DROP DATABASE stuck', 'ALTER DATABASE stuck RENAME TO other',
 		'ALTER DATABASE stuck SET TABLESPACE space', 'CREATE DATABASE other TEMPLATE stuck' ], 'a stranger is refused', user => 'stranger');
 is(one($node, 'postgres', $pid), $before, 'and the worker stays where it is');
@@ -90,10 +106,15 @@ $node->safe_psql('postgres', 'DROP DATABASE stuck');
 
 # ---- who rings ----
 
-# Only a ring is heard from here on
-$node->append_conf('postgresql.conf', "svc_ownership.worker_interval = '1h'\nmax_prepared_transactions = 5");
+# Only a ring is heard from here on, after the look that workers have at the start
+$node->stop;
+$node->append_conf('postgresql.conf', "svc_ownership.max_workers = 0\nsvc_ownership.worker_interval = '1h'\nmax_prepared_transactions = 5");
+$node->start;
+$node->safe_psql('simple', 'INSERT INTO sessions VALUES (1, now())');
+$node->append_conf('postgresql.conf', 'svc_ownership.max_workers = 4');
 $node->restart;
-becomes($node, 'simple', worker_in('simple'), '0', 'a worker has looked once after the start');
+becomes($node, 'simple', 'SELECT count(*) FROM sessions', '0', 'a worker has looked once after the start');
+becomes($node, 'simple', worker_in('simple'), '0', 'and is gone');
 my $declare = "SELECT svc.drop_retention('sessions'); SELECT svc.keep_rows('sessions', 'expires_at', '0')";
 $node->safe_psql('simple', "INSERT INTO sessions VALUES (1, now()); BEGIN; $declare; ROLLBACK");
 sleep 1;
@@ -137,26 +158,24 @@ becomes($node, 'simple', "SELECT count(*) FROM svc.workers WHERE last_error IS N
 
 # Killed in all ways: the work is done in the end
 $node->safe_psql('simple', "DROP TABLE sessions;\nDROP FUNCTION slow;\n" . expiring(300, 20));
-becomes($node, 'simple', worker_in('simple'), '1', 'a worker is at work');
-$node->safe_psql('simple', "SELECT pg_terminate_backend(pid) FROM svc.workers WHERE kind = 'worker' AND database = 'simple'");
+$node->safe_psql('simple', "SELECT pg_terminate_backend(" . deleting('simple') . ')');
 becomes($node, 'simple', 'SELECT count(*) FROM sessions', '0', 'a worker that is terminated: another one comes');
 $node->safe_psql('simple', "SELECT pg_terminate_backend(pid) FROM svc.workers WHERE kind = 'launcher'");
 $node->safe_psql('simple', 'INSERT INTO sessions VALUES (1, now())');
 becomes($node, 'simple', 'SELECT count(*) FROM sessions', '0', 'the launcher is terminated: it comes again');
 $node->safe_psql('simple', "INSERT INTO sessions SELECT g, now() FROM generate_series(1, 300) g");
-becomes($node, 'simple', worker_in('simple'), '1', 'a worker is at work');
-kill 'KILL', one($node, 'simple', "SELECT pid FROM svc.workers WHERE kind = 'worker' AND database = 'simple'");
-sleep 0.5;
+kill_process(deleting('simple'));
+wait_for_server($node);
 becomes($node, 'simple', 'SELECT count(*) FROM sessions', '0', 'a worker that is killed, and the server with it');
 $node->safe_psql('simple', "INSERT INTO sessions SELECT g, now() FROM generate_series(1, 100) g");
-becomes($node, 'simple', worker_in('simple'), '1', 'a worker is at work');
+deleting('simple');
 $node->stop('immediate');
 $node->start;
 becomes($node, 'simple', 'SELECT count(*) FROM sessions', '0', 'a server that crashes');
 
 # Asked for while a worker is at work: waits, and all is done then
 $node->safe_psql('simple', "INSERT INTO sessions SELECT g, now() FROM generate_series(1, 100) g");
-becomes($node, 'simple', worker_in('simple'), '1', 'a worker is at work');
+deleting('simple');
 $node->safe_psql('simple', 'CALL svc.run_pending()');
 is(one($node, 'simple', 'SELECT count(*) FROM sessions'), '0', 'svc.run_pending waits for the worker');
 
@@ -168,7 +187,10 @@ $node->reload;
 sub rounds
 {
 	my ($n) = @_;
-	$node->safe_psql('simple', "SELECT svc.keep_rows('sessions', 'expires_at', '0');\n" x $n);
+	my $keep = "SELECT svc.keep_rows('sessions', 'expires_at', '0');\n";
+
+	$node->safe_psql('simple', $keep x $n . "INSERT INTO sessions VALUES (1, now());\n$keep");
+	becomes($node, 'simple', 'SELECT count(*) FROM sessions', '0', "a worker has come, after $n rings");
 	my $worker = one($node, 'simple', "SELECT pid FROM svc.workers WHERE kind = 'worker' AND database = 'simple'");
 	my ($size) = slurp_file("/proc/$worker/status") =~ /^RssAnon:\s+(\d+)/m;
 	return ($worker, $size);

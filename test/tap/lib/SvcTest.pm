@@ -18,8 +18,8 @@ delete $ENV{PGPASSFILE};
 our @EXPORT = qw(new_server outcomes outcome refused allowed rows same_text one lines
   run_script run_checks dump_of catalog_facts connects logs_in roles_of skip_all_tests ask_for_passwords add_password shop_passwords
   found_later pgbouncer start_pooler stop_pooler);
-# What tests of workers share
-our @EXPORT_OK = qw(becomes worker_in new_database expiring);
+# What tests of workers, and of crashes, share
+our @EXPORT_OK = qw(becomes worker_in new_database expiring kill_process wait_for_server);
 
 # Make and start a server that preloads the library, unless preload => 0.
 # workers: svc_ownership.max_workers; 0 where nothing is to happen by itself, no
@@ -142,7 +142,7 @@ INI
 	# Under sanitizers the servers are tested, not this
 	delete local $ENV{LD_PRELOAD};
 	my $pooler = IPC::Run::start([ $program, '-q', "$home/pgbouncer.ini" ], '<', \'', '>', "$home/output", '2>&1');
-	for (1 .. 100)
+	for (1 .. 600)
 	{
 		return { process => $pooler, home => $home } if -S "$home/.s.PGSQL.6432";
 		select undef, undef, undef, 0.1;
@@ -249,7 +249,8 @@ sub run_script
 	return ($? >> 8, $out, $err);
 }
 
-# The exit status of a psql that connects without a password, and its errors.  It
+# The exit status of a psql that connects, and its errors; its password is that of
+# the environment, which test servers do not ask for unless they are told to.  It
 # reads nothing: one that is refused would not, and who writes to it would break.
 sub connects
 {
@@ -411,7 +412,7 @@ sub becomes
 {
 	my ($server, $dbname, $query, $expected, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $until = Time::HiRes::time() + 60;
+	my $until = Time::HiRes::time() + $PostgreSQL::Test::Utils::timeout_default;
 	my $got = '';
 
 	while (Time::HiRes::time() < $until)
@@ -422,6 +423,34 @@ sub becomes
 	}
 	is($got, $expected, $name);
 	return;
+}
+
+# Kill a process of a server, and wait until the server has noticed: until then it
+# lets people in whom it is about to throw out
+sub kill_process
+{
+	my ($pid) = @_;
+
+	kill 'KILL', $pid;
+	Time::HiRes::sleep(0.02) while -d "/proc/$pid";
+	return;
+}
+
+# Wait until the server, which lost a process, has come back.  psql gets no input:
+# one that is refused may be gone before it could be written to.
+sub wait_for_server
+{
+	my ($server) = @_;
+	my $until = Time::HiRes::time() + 120;
+	my ($out, $err);
+
+	while (Time::HiRes::time() < $until)
+	{
+		return if IPC::Run::run([ 'psql', '-XAtq', '-d', $server->connstr('postgres'), '-c', 'SELECT 1' ],
+			'<', \undef, '>', \$out, '2>', \$err);
+		Time::HiRes::sleep(0.05);
+	}
+	BAIL_OUT("the server does not come back: $err");
 }
 
 # A query: is there a worker in a database?
