@@ -10,7 +10,7 @@
 EXTENSION    = svc_ownership
 EXTVERSION   = 0.1
 MODULE_big   = svc_ownership
-MODULES_CORE = args cancel ddl expression extension guard inval merge move protect relation \
+MODULES_CORE = args cancel ddl drop_extension expression extension guard inval merge move protect relation \
                session shared_memory sql trigger wait
 MODULES_RUNNER = client copy execute job lock runner runner_main
 MODULES_SERVICE = assign cascade connect connection connection_check contract contract_check \

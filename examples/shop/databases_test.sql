@@ -145,7 +145,7 @@ SELECT pg_temp.ok(array_agg(s.name::text) = '{Sometime}', 'saved_carts.updated_a
 SET SESSION AUTHORIZATION :"cart_user";
 SELECT string_agg(relation || ' ' || deleted, ', ' ORDER BY relation::text) AS expired FROM svc.expire_now() \gset
 RESET SESSION AUTHORIZATION;
-SELECT pg_temp.ok(:'expired' IN ('reference_validation_log 2, saved_carts 2', 'reference_validation_log 0, saved_carts 0'), 'saved carts and old log lines go, or a worker has taken them');
+SELECT pg_temp.ok(:'expired' ~ '^reference_validation_log [02], saved_carts [02]$', 'saved carts and old log lines go, or a worker has taken them');
 ROLLBACK;
 
 -- promotion

@@ -45,7 +45,7 @@ COMMENT ON FUNCTION svc.on_drop() IS
 CREATE FUNCTION svc.on_drop_table() RETURNS event_trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'svc_on_drop_table';
 COMMENT ON FUNCTION svc.on_drop_table() IS
-'Event trigger on ddl_command_start of DROP TABLE: takes the rows of dropped partitions and children off counters.';
+'Event trigger on ddl_command_start of DROP TABLE: takes the rows of dropped partitions and children off counters; and of DROP EXTENSION: waits for who writes.';
 
 REVOKE EXECUTE ON FUNCTION svc.guard_catalog, svc.catalog_changed, svc.service_changed, svc.service_cascade, svc.on_ddl, svc.on_drop, svc.on_drop_table
     FROM PUBLIC;

@@ -16,6 +16,7 @@
 #include "catalog/pg_inherits.h"
 #include "commands/event_trigger.h"
 #include "core/ddl.h"
+#include "core/drop_extension.h"
 #include "core/extension.h"
 #include "core/protect.h"
 #include "core/relation.h"
@@ -290,14 +291,19 @@ svc_on_drop(PG_FUNCTION_ARGS)
 }
 
 /*
- * svc.on_drop_table(): event trigger, ddl_command_start of DROP TABLE.
+ * svc.on_drop_table(): event trigger, ddl_command_start of DROP TABLE and DROP EXTENSION.
  */
 Datum
 svc_on_drop_table(PG_FUNCTION_ARGS)
 {
 	EventTriggerData *data = check_event(fcinfo, "ddl_command_start");
+	DropStmt   *command = (DropStmt *) data->parsetree;
 
-	if (OidIsValid(svc_extension_owner_missing_ok()) && data->parsetree && IsA(data->parsetree, DropStmt))
+	if (!OidIsValid(svc_extension_owner_missing_ok()) || !command || !IsA(command, DropStmt))
+		PG_RETURN_NULL();
+	if (svc_drops_extension(command))
+		svc_before_drop_extension(command);
+	else if (command->removeType == OBJECT_TABLE)
 		follow(before_drop, data->parsetree, NIL);
 	PG_RETURN_NULL();
 }

@@ -18,7 +18,7 @@ CREATE EVENT TRIGGER svc_ownership_ddl ON ddl_command_end
 CREATE EVENT TRIGGER svc_ownership_drop ON sql_drop
     EXECUTE FUNCTION svc.on_drop();
 
--- While the rows can still be counted
+-- While the rows can still be counted; and before the extension's tables are locked
 CREATE EVENT TRIGGER svc_ownership_drop_table ON ddl_command_start
-    WHEN TAG IN ('DROP TABLE')
+    WHEN TAG IN ('DROP TABLE', 'DROP EXTENSION')
     EXECUTE FUNCTION svc.on_drop_table();

@@ -17,6 +17,7 @@
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
+#include "core/drop_extension.h"
 #include "core/extension.h"
 #include "core/wait.h"
 #include "tcop/utility.h"
@@ -74,26 +75,12 @@ wanted_database(Node *command)
 	}
 }
 
-/* Does DROP name our extension? */
-static bool
-drops_extension(const DropStmt *command)
-{
-	ListCell   *cell;
-
-	if (command->removeType != OBJECT_EXTENSION)
-		return false;
-	foreach(cell, command->objects)
-		if (strcmp(strVal(lfirst(cell)), SVC_EXTENSION) == 0)
-			return true;
-	return false;
-}
-
 /* Does a command want our extension for itself? */
 static bool
 wants_extension(Node *command)
 {
 	if (IsA(command, DropStmt))
-		return drops_extension((DropStmt *) command);
+		return svc_drops_extension((DropStmt *) command);
 	return IsA(command, AlterExtensionStmt) &&
 		strcmp(((AlterExtensionStmt *) command)->extname, SVC_EXTENSION) == 0;
 }

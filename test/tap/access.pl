@@ -508,11 +508,12 @@ sub turned_away
 	my ($role, $password, $state, $message) = @_;
 	local $ENV{PGPASSWORD} = $password;
 	my $offset = -s $node->logfile;
-	my ($rc, $out, $err) = $node->psql($db, 'SELECT 1', connstr => $node->connstr($db) . " user=$role");
+	my ($rc, $err) = connects($node, $db, $role);
 
 	is($rc, 2, "$role cannot connect");
 	like($err, $message, "$role is told why");
-	like(slurp_file($node->logfile, $offset), qr/ $state client backend .*FATAL:/, "with SQLSTATE $state");
+	# whoever has no password hangs up himself, and nothing of that is logged
+	ok($node->wait_for_log(qr/ $state client backend .*FATAL:/, $offset), "with SQLSTATE $state") if $state;
 	return;
 }
 
@@ -530,7 +531,7 @@ foreach my $role ('alpha_owner', 'alpha_writer', 'alpha_reader', 'ledger_owner')
 	}
 }
 turned_away('alpha_user', 'wrong', '28P01', qr/password authentication failed/);
-turned_away('alpha_user', '', '28P01|28000|08P01', qr/no password supplied|password authentication failed/);
+turned_away('alpha_user', '', undef, qr/no password supplied/);
 
 # What somebody grants by hand is found, and the fix mends it
 my @by_hand = (

@@ -15,7 +15,7 @@ use Test::More;
 
 my $WRITERS = 8;
 my $AUTHORS = 40;
-my $seed = $ENV{SVC_SEED} // time ^ $$;
+my $seed = $ENV{SVC_SEED} || time ^ $$;
 my $statements = $ENV{SVC_STATEMENTS} // 150;
 srand $seed;
 diag "seed $seed";

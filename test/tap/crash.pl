@@ -17,7 +17,7 @@ use Time::HiRes qw(sleep);
 
 my $db = 'postgres';
 my $tempdir = PostgreSQL::Test::Utils::tempdir;
-my $node = new_server('main', workers => 0, conf => "jit = off\nmax_prepared_transactions = 5\nmax_connections = 30\n");
+my $node = new_server('main', workers => 0, conf => "jit = off\nautovacuum = off\nmax_prepared_transactions = 5\nmax_connections = 30\n");
 
 $node->safe_psql($db, <<'SQL');
 CREATE EXTENSION svc_ownership;

@@ -17,7 +17,7 @@ use IPC::Run ();
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use SvcTest;
+use SvcTest qw(:DEFAULT kill_process wait_for_server);
 use Interop;
 use Test::More;
 
@@ -171,9 +171,9 @@ my %cut = (
 	runner => sub { my ($client, $pid) = @_; $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)") },
 	server => sub {
 		my ($client, $pid) = @_;
-		kill 'KILL', $pid;
+		kill_process($pid);
 		$client->{process}->finish;
-		$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
+		wait_for_server($node);
 	});
 
 # Everything in the service's schema, but for what the tool writes there

@@ -144,11 +144,8 @@ same_text(dumps(@databases), $before, 'changes nothing');
 # Real logins: what a password opens, and what not
 foreach my $login (qw(auth_user product_user cart_user promotion_user poc_user))
 {
-	my @open = grep {
-		my ($printed, $said);
-		$node->psql($_, 'SELECT 1', extra_params => [ '-U', $login, '-w' ], stdout => \$printed, stderr => \$said,
-			connstr => $node->connstr($_) . " password='secret of " . ($login =~ s/_user//r) . "'") == 0;
-	} @databases;
+	local $ENV{PGPASSWORD} = 'secret of ' . ($login =~ s/_user//r);
+	my @open = grep { connects($node, $_, $login) == 0 } @databases;
 	is("@open", $login =~ s/_user$/_db/r =~ s/^poc_db$/poc/r, "$login gets into its own database");
 }
 

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $seed = $ENV{SVC_SEED} // time ^ $$;
+my $seed = $ENV{SVC_SEED} || time ^ $$;
 my $files = $ENV{SVC_FILES} // 400;
 srand $seed;
 diag "seed $seed";

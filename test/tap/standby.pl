@@ -91,10 +91,18 @@ note(scalar @views . ' tables and views');
 $primary->wait_for_catchup($standby);
 foreach my $query (@read_calls, map { "SELECT * FROM $_" } @views)
 {
-	my @answers = map {
-		my ($rc, $out, $err) = $_->psql($db, $query =~ s/\\;/;/r);
-		$rc ? $err : join("\n", sort split /\n/, $out)
-	} $primary, $standby;
+	my @answers;
+
+	# a worker on the primary may write between the two answers
+	for (1 .. 20)
+	{
+		@answers = map {
+			my ($rc, $out, $err) = $_->psql($db, $query =~ s/\\;/;/r);
+			$rc ? $err : join("\n", sort split /\n/, $out)
+		} $primary, $standby;
+		last if $answers[1] eq $answers[0];
+		$primary->wait_for_catchup($standby);
+	}
 	is($answers[1], $answers[0], "standby: $query");
 }
 rows($standby, $db, "SELECT state FROM svc.status() WHERE item = 'server'", 'warning', 'svc.status() says that it is a standby');

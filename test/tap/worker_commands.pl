@@ -200,7 +200,7 @@ foreach my $name (sort keys %commands)
 			$name, $met, $loops, median(@held), longest(@held), median(@took), longest(@took)));
 	note(join(', ', map { "$seen{$_} of $_" } sort keys %seen));
 	cmp_ok($met, '>=', $loops / 2, "$name meets somebody at work");
-	cmp_ok(longest(@held), '<', $most, "$name is not held up for $most s");
+	cmp_ok(longest(@held), '<', $most, "$name is not held up for long");
 }
 end_load();
 
@@ -230,7 +230,7 @@ foreach (1 .. $loops)
 }
 note(sprintf('stop: %d of %d met somebody at work; all had ended after %.3f s in the median, %.3f s at most', $met, $loops, median(@stops), longest(@stops)));
 cmp_ok($met, '>=', $loops / 2, 'the server stops while somebody is at work');
-cmp_ok(longest(@stops), '<', $most, "and nobody holds it up for $most s");
+cmp_ok(longest(@stops), '<', $most, 'and nobody holds it up for long');
 
 # Nobody ends but by being asked to
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|was terminated by signal|server process .* exited/, 'no process crashed');
