@@ -198,6 +198,14 @@ DELETE FROM regress_product.areas WHERE code = 0;
 CALL svc.run_pending();
 SELECT count(*), count(region) FROM regress_cart.shops;
 
+-- a service with another name: deleted keys are noticed as before
+SELECT svc.alter_service('regress_product', new_name => 'regress_shop');
+SELECT count(*) FILTER (WHERE watch <> 'enabled') AS not_watched FROM svc.reference_status;
+DELETE FROM regress_product.areas WHERE code = 26;
+CALL svc.run_pending();
+SELECT count(*), count(region) FROM regress_cart.shops;
+SELECT svc.alter_service('regress_shop', new_name => 'regress_product');
+
 -- whether deleted keys would be noticed is seen: triggers of what is referred to can be disabled, and dropped
 CREATE VIEW watched AS
 SELECT reference, trigger, watch FROM svc.reference_status;

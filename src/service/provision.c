@@ -626,6 +626,8 @@ rename_service(const Service *service, const char *name, Oid caller)
 	if (!OidIsValid(schema) || !service_owns_schema(service, schema))
 		return;
 	svc_sql_do("ALTER SCHEMA %s RENAME TO %s", quote_identifier(before), quote_identifier(after));
+	/* what watches what is published follows these rows, and has not found the contracts until now */
+	svc_sql("UPDATE svc.entity SET filter = filter WHERE service = $1", sql_name(name));
 	ereport(NOTICE,
 			(errmsg("contract schema \"%s\" is now \"%s\"", before, after),
 			 errdetail("Queries of consumers must name the new one.")));

@@ -1,7 +1,8 @@
 # Drivers and ORMs tell a foreign key violation by its SQLSTATE and the fields of
 # the error.  What they see when a reference refuses a key must be what a foreign
 # key would have shown them: alone, in batches, in COPY, at COMMIT; and the
-# connection stays good.
+# connection stays good.  So it is where the keys belong to a service in another
+# database; keys that cannot be looked up there are an error of their own.
 
 use strict;
 use warnings FATAL => 'all';
@@ -20,7 +21,8 @@ my $programs = "$FindBin::RealBin/../interop/drivers";
 my $password = 'cart and horse';
 my $node = new_server('main', tcp => 1, conf => "max_worker_processes = 16\n");
 
-# The same two tables twice: with foreign keys, and with references
+# The same two tables four times: with foreign keys, with references, with
+# references into another database, and with those that ask nobody
 $node->safe_psql('postgres', <<"SQL");
 CREATE EXTENSION svc_ownership;
 SELECT svc.create_service('product', schema => 'product');
@@ -38,6 +40,26 @@ CREATE TABLE cart.items_refs (product_id uuid);
 CREATE TABLE cart.late_refs (product_id uuid);
 SELECT svc.create_reference('cart.items_refs', 'product_id', 'product', 'products', name => 'items_refs_product');
 SELECT svc.create_reference('cart.late_refs', 'product_id', 'product', 'products', mode => 'commit', name => 'late_refs_product');
+SQL
+$node->safe_psql('postgres', q(SELECT svc.create_service('stock', database => 'stock_db')));
+$node->safe_psql('stock_db', <<'SQL');
+SET ROLE stock_owner;
+CREATE TABLE products (id uuid PRIMARY KEY);
+INSERT INTO products VALUES ('00000000-0000-4000-8000-000000000001');
+SELECT svc.publish('stock', 'products', 'products'), svc.grant_contract('stock', 'cart');
+SQL
+$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION postgres_fdw;
+SELECT svc.connect('stock', database => 'stock_db', consumer => 'cart');
+SET ROLE cart_owner;
+CREATE TABLE cart.items_far (product_id uuid);
+CREATE TABLE cart.late_far (product_id uuid);
+CREATE TABLE cart.items_down (product_id uuid);
+CREATE TABLE cart.late_down (product_id uuid);
+SELECT svc.create_reference(format('cart.%s', t)::regclass, 'product_id', 'stock', 'products', name => t || '_product',
+                            mode => CASE WHEN t ~ '^late' THEN 'commit' ELSE 'statement' END,
+                            on_unavailable => 'reject', cache_ttl => '1 day')
+  FROM unnest(ARRAY['items_far', 'late_far', 'items_down', 'late_down']) t;
 SQL
 
 my @host = ('127.0.0.1', $node->port);
@@ -66,11 +88,58 @@ sub seen
 # sets the column's name, and has a hint
 sub expected
 {
-	my ($foreign) = @_;
-	my %wanted = map { $_ => (defined $foreign->{$_} ? $foreign->{$_} =~ s/_fkey/_refs/gr : undef) } keys %$foreign;
+	my ($foreign, $kind) = @_;
+	my %wanted = map { $_ => (defined $foreign->{$_} ? $foreign->{$_} =~ s/_fkey/_$kind/gr : undef) } keys %$foreign;
 
 	delete @wanted{qw(column hint)};
 	return \%wanted;
+}
+
+# A program sees of references what it sees of foreign keys
+sub compare
+{
+	my ($name, $kind, $contract, @foreign) = @_;
+	my @reference = seen($name, $kind);
+
+	is(scalar @reference, scalar @foreign, "$name, $kind: as many cases");
+	foreach my $i (0 .. $#foreign)
+	{
+		my ($case, $got) = ("$foreign[$i]{driver}, $kind, $foreign[$i]{case}", { %{ $reference[$i] } });
+		my ($column, $hint) = delete @$got{qw(column hint)};
+
+		is($got->{code}, '23503', "$case: a foreign key violation");
+		is($column, 'product_id', "$case: the column is named");
+		like($hint, qr/$contract\.products/, "$case: the hint names the contract");
+		is_deeply($got, expected($foreign[$i], $kind), "$case: as a foreign key says it") or diag(explain($got));
+	}
+	return;
+}
+
+# A program sees that keys could not be looked up, which is no violation
+sub unavailable
+{
+	my ($name, $cases) = @_;
+	my @seen = seen($name, 'down');
+
+	is(scalar @seen, $cases, "$name, down: as many cases");
+	foreach my $got (@seen)
+	{
+		my $table = $got->{case} eq 'commit' ? 'late_down' : 'items_down';
+
+		is_deeply([ @$got{qw(code schema table column constraint)} ], [ 'SV001', 'cart', $table, 'product_id', "${table}_product" ],
+			"$got->{driver}, down, $got->{case}: unavailable, with all names") or diag(explain($got));
+		isnt($got->{class} // '', 'foreign key violation', "$got->{driver}, down, $got->{case}: not taken for a violation");
+	}
+	return;
+}
+
+# How long a statement waits for another database; 0: it has what is remembered
+sub set_budget
+{
+	my ($budget) = @_;
+
+	$node->safe_psql('postgres', "ALTER ROLE cart_user SET svc_ownership.reference_budget = '$budget'");
+	return;
 }
 
 foreach my $name (sort keys %program)
@@ -83,20 +152,13 @@ foreach my $name (sort keys %program)
 		next;
 	}
 
+	set_budget('60s');
 	my @foreign = seen($name, 'fkey');
-	my @reference = seen($name, 'refs');
-
-	is(scalar @reference, scalar @foreign, "$name: as many cases");
-	foreach my $i (0 .. $#foreign)
-	{
-		my ($case, $got) = ("$foreign[$i]{driver}, $foreign[$i]{case}", { %{ $reference[$i] } });
-		my ($column, $hint) = delete @$got{qw(column hint)};
-
-		is($got->{code}, '23503', "$case: a foreign key violation");
-		is($column, 'product_id', "$case: the column is named");
-		like($hint, qr/product_api\.products/, "$case: the hint names the contract");
-		is_deeply($got, expected($foreign[$i]), "$case: as a foreign key says it") or diag(explain($got));
-	}
+	compare($name, 'refs', 'product_api', @foreign);
+	compare($name, 'far', 'stock_api', @foreign);
+	# the key that is there is remembered
+	set_budget('0');
+	unavailable($name, scalar @foreign);
 }
 
 $node->stop;

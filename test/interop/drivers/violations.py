@@ -13,11 +13,15 @@ import uuid
 import asyncpg
 import psycopg
 import sqlalchemy
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 HOST, PORT, DATABASE, USER, PASSWORD, TABLE, LATE = sys.argv[1:]
 THERE = uuid.UUID("00000000-0000-4000-8000-000000000001")
 MISSING = uuid.UUID("00000000-0000-4000-8000-0000000000ff")
+
+
+def kind(error, violation):
+    return "foreign key violation" if isinstance(error, violation) else "another error"
 
 
 def show(driver, case, **fields):
@@ -25,13 +29,13 @@ def show(driver, case, **fields):
 
 
 def show_asyncpg(case, error, driver="asyncpg"):
-    show(driver, case, code=error.sqlstate, schema=error.schema_name, table=error.table_name, column=error.column_name,
+    show(driver, case, **{"class": kind(error, asyncpg.ForeignKeyViolationError)}, code=error.sqlstate, schema=error.schema_name, table=error.table_name, column=error.column_name,
          constraint=error.constraint_name, message=error.args[0].split("\n")[0], detail=error.detail, hint=error.hint)
 
 
 def show_psycopg(case, error, driver="psycopg"):
     diag = error.diag
-    show(driver, case, code=diag.sqlstate, schema=diag.schema_name, table=diag.table_name, column=diag.column_name,
+    show(driver, case, **{"class": kind(error, psycopg.errors.ForeignKeyViolation)}, code=diag.sqlstate, schema=diag.schema_name, table=diag.table_name, column=diag.column_name,
          constraint=diag.constraint_name, message=diag.message_primary, detail=diag.message_detail, hint=diag.message_hint)
 
 
@@ -54,7 +58,7 @@ async def with_asyncpg():
         try:
             await work()
             show("asyncpg", case, code="none")
-        except asyncpg.ForeignKeyViolationError as error:
+        except asyncpg.PostgresError as error:
             show_asyncpg(case, error)
     await connection.execute(statement, THERE)
     assert connection.get_server_pid() == pid
@@ -86,7 +90,7 @@ def with_psycopg():
         try:
             work()
             show("psycopg", case, code="none")
-        except psycopg.errors.ForeignKeyViolation as error:
+        except psycopg.Error as error:
             show_psycopg(case, error)
         connection.rollback()
     connection.execute(statement, (THERE,))
@@ -108,8 +112,9 @@ def with_sqlalchemy():
             with engine.begin() as connection:
                 connection.execute(table(target).insert(), {"product_id": MISSING})
             show("SQLAlchemy", case, code="none")
-        except IntegrityError as error:
+        except DBAPIError as error:
             assert not error.connection_invalidated
+            assert isinstance(error, IntegrityError) == isinstance(error.orig, psycopg.IntegrityError)
             show_psycopg(case, error.orig, "SQLAlchemy")
     engine.dispose()
 
