@@ -13,7 +13,8 @@ use PostgreSQL::Test::Utils;
 use SvcTest;
 use Test::More;
 
-my $node = new_server('node');
+# It has given way after half a second; on a busy machine that may be late
+my $node = new_server('node', conf => "deadlock_timeout = 10s\n");
 
 # A contract whose condition holds the worker up, with a lock on the table, until
 # somebody waits for that
