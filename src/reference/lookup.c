@@ -750,6 +750,19 @@ same_keys(const Reference *reference)
 		reference->equality == lookup_type_cache(reference->key_type, TYPECACHE_EQ_OPR)->eq_opr;
 }
 
+/* How many keys are pending?  0 where they cannot be many. */
+static int
+count_pending(const KeySet *set)
+{
+	int			n = 0;
+
+	if (key_set_count(set) < MANY_KEYS)
+		return 0;
+	for (int i = key_set_first(set, KEY_PENDING, 0); i >= 0; i = key_set_first(set, KEY_PENDING, i + 1))
+		n++;
+	return n;
+}
+
 /*
  * Mark the keys that are there by reading all keys of a contract, where that is
  * quicker than to look for each through an index.  It ends when it has taken as
@@ -762,7 +775,7 @@ read_whole(const Reference *reference, KeySet *set)
 	Answers		answers = answers_for(set, receive_in_passing, KEY_VALID, InvalidOid);
 	const LookupPlan *plan;
 
-	answers.missed = key_set_count(set);
+	answers.missed = count_pending(set);
 	answers.more = (int64) answers.missed * ROWS_PER_KEY;
 	if (answers.missed < MANY_KEYS || OidIsValid(reference->validator) || reference->is_foreign ||
 		IsolationIsSerializable() || !same_keys(reference))
