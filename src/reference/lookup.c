@@ -540,14 +540,22 @@ receive_tally(TupleTableSlot *slot, DestReceiver *receiver)
 	return true;
 }
 
-/* A key was found: look which it is.  What nobody asked for is not there. */
+/* Which key an answer is; -1: nobody asked for it. */
+static int
+answer_index(const Answers *answers, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		key = slot_getattr(slot, 1, &isnull);
+
+	return isnull ? -1 : key_set_find(answers->set, key);
+}
+
+/* A key was found: look which it is. */
 static bool
 receive_to_match(TupleTableSlot *slot, DestReceiver *receiver)
 {
 	Answers    *answers = (Answers *) receiver;
-	bool		isnull;
-	Datum		key = slot_getattr(slot, 1, &isnull);
-	int			index = isnull ? -1 : key_set_find(answers->set, key);
+	int			index = answer_index(answers, slot);
 
 	if (index >= 0)
 		key_set_mark(answers->set, index, answers->state);
@@ -691,9 +699,7 @@ static bool
 receive_in_passing(TupleTableSlot *slot, DestReceiver *receiver)
 {
 	Answers    *answers = (Answers *) receiver;
-	bool		isnull;
-	Datum		key = slot_getattr(slot, 1, &isnull);
-	int			index = isnull ? -1 : key_set_find(answers->set, key);
+	int			index = answer_index(answers, slot);
 
 	if (index >= 0 && key_set_state(answers->set, index) == KEY_PENDING)
 	{
