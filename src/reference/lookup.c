@@ -50,6 +50,9 @@
 /* more plans than this in one session: it starts afresh */
 #define MAX_PLANS 500
 
+/* Keys of a contract here in one lookup: the more, the nearer to each other they are in an index */
+#define LOCAL_KEYS 100000
+
 /* Finding a key through an index takes as long as reading so many rows in turn */
 #define ROWS_PER_KEY 4
 
@@ -669,8 +672,8 @@ all_are_there(const Reference *reference, const KeySet *set, int first, int end,
 }
 
 /*
- * Look up the pending keys from a number on, at most LOOKUP_KEYS; returns how
- * far it came.  Mostly all are there.
+ * Look up the pending keys from a number on, as many as are asked for at once;
+ * returns how far it came.  Mostly all are there.
  */
 static int
 ask_many(const Reference *reference, KeySet *set, int first)
@@ -678,7 +681,8 @@ ask_many(const Reference *reference, KeySet *set, int first)
 	Oid			type = get_array_type(reference->key_type);
 	bool		validates = OidIsValid(reference->validator);
 	int			end = first;
-	ArrayType  *keys = key_set_array(set, KEY_PENDING, &end, LOOKUP_KEYS);
+	int			most = validates || reference->is_foreign ? LOOKUP_KEYS : LOCAL_KEYS;
+	ArrayType  *keys = key_set_array(set, KEY_PENDING, &end, most);
 	Answers		answers;
 
 	if (!validates && all_are_there(reference, set, first, end, PointerGetDatum(keys)))
