@@ -356,7 +356,7 @@ find_validator(const char *given, Oid key)
 	for (int i = 0; i < lengthof(arguments) && !OidIsValid(found); i++)
 		if (OidIsValid(arguments[i]))
 			found = LookupFuncName(names, 1, &arguments[i], true);
-	return OidIsValid(found) ? found : LookupFuncName(names, -1, NULL, true);
+	return OidIsValid(found) ? found : LookupFuncName(names, -1, arguments, true);
 }
 
 /* Refuse a validator that cannot be asked; its signature is written with all names qualified. */
