@@ -434,6 +434,7 @@ svc_launcher_main(Datum arg)
 	MemoryContext cxt = AllocSetContextCreate(TopMemoryContext, "svc_ownership launcher",
 											  ALLOCSET_DEFAULT_SIZES);
 	TimestampTz next_look = 0;
+	int			interval = worker_interval;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
@@ -445,11 +446,12 @@ svc_launcher_main(Datum arg)
 	{
 		MemoryContextSwitchTo(cxt);
 		MemoryContextReset(cxt);
-		if (worker_reload())
+		if (worker_reload() && worker_interval < interval)
 		{
 			next_look = Min(next_look, in(worker_interval));
 			visit_sooner();
 		}
+		interval = worker_interval;
 		reap();
 		if (worker_shared->look || next_look <= GetCurrentTimestamp())
 		{
